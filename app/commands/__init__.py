@@ -1,0 +1,1 @@
+"""What stands behind each part of the `tocsin` command."""

@@ -1,0 +1,1 @@
+"""What every module of the ward stands on; knows nothing of alerts or vitals."""

@@ -1,0 +1,131 @@
+"""Settings: typed, frozen, read once from the environment (`TOCSIN_…`) and then from `tocsin.toml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+SETTINGS_FILE = "tocsin.toml"
+ENVIRONMENT_PREFIX = "TOCSIN_"
+
+#: RFC 7518, 3.2: a key for HS256 is at least as long as the hash, 256 bits.
+SHORTEST_SECRET_KEY = 32
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; its text is the one line that the operator reads."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Each field says what it does, in which unit."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, toml_file=SETTINGS_FILE, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    env: Literal["development", "production", "demo"] = Field(
+        "development", description="`production` refuses to start without a key of its own."
+    )
+    data_dir: Path = Field(Path("tocsin-data"), description="Folder of the SQLite database and the generated key.")
+    database_url: str | None = Field(None, description="SQLAlchemy URL; SQLite under the data folder when not set.")
+    secret_key: SecretStr | None = Field(
+        None, description="Signs tokens (HS256), at least 32 characters; made on first start when not set."
+    )
+    access_token_seconds: int = Field(1800, ge=60, le=86_400, description="How long a sign-in's access token holds.")
+    refresh_token_seconds: int = Field(14 * 86_400, ge=300, description="How long an unused refresh token holds.")
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins that browsers may write from with a cookie; comma-separated, besides this server's own.",
+    )
+    keepalive_seconds: float = Field(30.0, gt=0, le=3600, description="A stream is never silent for longer than this.")
+    subscriber_queue: int = Field(100, ge=1, le=100_000, description="Live events that wait for a slow reader.")
+    slow_consumer_seconds: float = Field(
+        30.0, gt=0, description="A reader that takes nothing for this long is closed; it loses nothing."
+    )
+    retry_ms: int = Field(3000, ge=100, description="About when a client is asked to reconnect; jittered by half.")
+    log_poll_seconds: float = Field(
+        0.5, gt=0, le=60, description="How often a node looks for changes that no bus message told of."
+    )
+    max_body_bytes: int = Field(1 << 20, ge=1024, description="Largest request body and WebSocket message.")
+    rules_file: Path | None = Field(None, description="Rules that replace the shipped ones.")
+    shutdown_seconds: int = Field(10, ge=1, description="How long open requests may take to end after a signal.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: JSON unless on a terminal.")
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = [part for part in (piece.strip() for piece in value.split(",")) if part]
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            scheme, separator, host = origin.partition("://")
+            if scheme not in {"http", "https"} or not separator or not host or "/" in host:
+                raise ValueError(f"{origin!r} is no origin; write it as https://ward.example.org")
+        return origins
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
+            raise ValueError("use sqlite+aiosqlite:///path or postgresql+asyncpg://user@host/name")
+        return url
+
+    @model_validator(mode="after")
+    def _check_secret_key(self) -> Settings:
+        if self.secret_key is None:
+            if self.env == "production":
+                raise ValueError(f"SECRET_KEY must be set in production, to at least {SHORTEST_SECRET_KEY} characters")
+        elif len(self.secret_key.get_secret_value()) < SHORTEST_SECRET_KEY:
+            raise ValueError(f"SECRET_KEY must be at least {SHORTEST_SECRET_KEY} characters long")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """Where the database is."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'tocsin.db'}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: one of them cannot be used; the text names it and says what would be right.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(item["loc"], item["msg"]) for item in error.errors())) from None
+    except ValueError as error:  # tocsin.toml is no TOML
+        raise SettingsError(f"{SETTINGS_FILE}: {error}") from None
+
+
+def _explain(location: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if not location:
+        return ENVIRONMENT_PREFIX + message
+    return f"{ENVIRONMENT_PREFIX}{str(location[0]).upper()}: {message}"

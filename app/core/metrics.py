@@ -1,0 +1,76 @@
+"""What the operator can count. No label ever carries a patient or a user."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The metrics of one application; each application has its own registry."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.streams_open = Gauge("tocsin_streams_open", "Alert streams open now.", ["transport", "role"], registry=r)
+        self.streams_opened = Counter(
+            "tocsin_streams_opened",
+            "Alert streams opened, by whether a cursor was brought and served.",
+            ["transport", "start"],
+            registry=r,
+        )
+        self.streams_closed = Counter(
+            "tocsin_streams_closed", "Alert streams ended.", ["transport", "reason"], registry=r
+        )
+        self.events_delivered = Counter(
+            "tocsin_events_delivered", "Alert events handed to a connection.", ["transport"], registry=r
+        )
+        self.queue_overflows = Counter(
+            "tocsin_subscriber_queue_overflows",
+            "Subscribers sent back to the log because their queue was full.",
+            registry=r,
+        )
+        self.catch_up_pages = Counter("tocsin_catch_up_pages", "Pages of the log read for a subscriber.", registry=r)
+        self.log_head = Gauge("tocsin_alert_log_head", "Position up to which this node has fanned out.", registry=r)
+        self.alert_events = Counter(
+            "tocsin_alert_events", "Events written to the alert log.", ["event", "tier"], registry=r
+        )
+        self.raise_to_acknowledge = Histogram(
+            "tocsin_raise_to_acknowledge_seconds",
+            "From raising an alert to a person's acknowledgement.",
+            buckets=(5, 10, 15, 30, 60, 90, 120, 180, 300, 600, 1800),
+            registry=r,
+        )
+        self.escalations = Counter("tocsin_escalations", "Escalation steps acted on.", ["step"], registry=r)
+        self.escalation_delay = Histogram(
+            "tocsin_escalation_delay_seconds",
+            "How long after it was due an escalation fired.",
+            buckets=_LATENCY_BUCKETS,
+            registry=r,
+        )
+        self.escalations_late = Counter(
+            "tocsin_escalations_late", "Escalations that fired more than 5 s after they were due.", registry=r
+        )
+        self.vitals_readings = Counter("tocsin_vitals_readings", "Readings accepted.", ["type"], registry=r)
+        self.vitals_duplicates = Counter("tocsin_vitals_duplicates", "Readings that had been sent before.", registry=r)
+        self.vitals_refused = Counter(
+            "tocsin_vitals_frames_refused", "Vitals frames answered with an error.", ["code"], registry=r
+        )
+        self.vitals_unruled = Counter(
+            "tocsin_vitals_unruled", "Readings stored, but not ruled on because the rules failed.", registry=r
+        )
+        self.viewer_frames_dropped = Counter(
+            "tocsin_viewer_frames_dropped", "Live vitals frames dropped for viewers that could not keep up.", registry=r
+        )
+        self.requests_refused = Counter(
+            "tocsin_requests_refused", "Requests answered with an error.", ["code"], registry=r
+        )
+        self.sign_ins = Counter("tocsin_sign_ins", "Sign-in attempts.", ["result"], registry=r)
+        self.worker_failures = Counter(
+            "tocsin_worker_failures", "Background workers that were started again.", ["worker"], registry=r
+        )
+
+    def render(self) -> bytes:
+        """The metrics in the Prometheus text format."""
+        return generate_latest(self.registry)

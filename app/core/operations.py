@@ -1,0 +1,60 @@
+"""What an operator asks of a running server: is it alive, is it ready, how is it doing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from app.core.metrics import Metrics
+from app.core.services import service
+
+router = APIRouter(tags=["operations"])
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessChecks:
+    """What must be in order before this node is sent any traffic."""
+
+    database: Callable[[], Awaitable[None]]
+    bus: Callable[[], bool]
+    escalation: Callable[[], bool]
+    streams: Callable[[], bool]
+
+    async def run(self) -> dict[str, str]:
+        """Each check by name: `ok`, or in a few words what is wrong."""
+        return {
+            "database": await self._ask_database(),
+            "bus": "ok" if self.bus() else "not connected",
+            "escalation": "ok" if self.escalation() else "the worker has not finished a round lately",
+            "streams": "ok" if self.streams() else "draining",
+        }
+
+    async def _ask_database(self) -> str:
+        try:
+            await self.database()
+        except Exception as error:
+            return f"no answer ({type(error).__name__})"
+        return "ok"
+
+
+@router.get("/healthz", summary="Whether the process answers at all")
+async def healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@router.get("/readyz", summary="Whether the database, the bus and the escalation worker are in order")
+async def readyz(checks: Annotated[ReadinessChecks, service(ReadinessChecks)]) -> JSONResponse:
+    results = await checks.run()
+    is_ready = all(result == "ok" for result in results.values())
+    return JSONResponse(
+        {"status": "ok" if is_ready else "not_ready", "checks": results}, status_code=200 if is_ready else 503
+    )
+
+
+@router.get("/metrics", summary="Metrics in the Prometheus text format", response_class=Response)
+async def metrics(metrics: Annotated[Metrics, service(Metrics)]) -> Response:
+    return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,36 @@
+"""Background work that outlives its own errors."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+import structlog
+
+from app.core.metrics import Metrics
+
+_log = structlog.get_logger(__name__)
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+
+
+async def keep_running(name: str, work: Callable[[], Awaitable[None]], metrics: Metrics) -> None:
+    """Run `work` for ever: an error is logged and counted, and it is started again after a pause.
+
+    A database that is gone for a minute must not end the worker that escalates alerts; the pause
+    doubles up to 5 s, and starts small again after each run that lasted longer than that.
+    """
+    pause_seconds = FIRST_PAUSE_SECONDS
+    while True:
+        started = anyio.current_time()
+        try:
+            await work()
+            return
+        except Exception:
+            if anyio.current_time() - started > LONGEST_PAUSE_SECONDS:
+                pause_seconds = FIRST_PAUSE_SECONDS
+            metrics.worker_failures.labels(worker=name).inc()
+            _log.exception("worker.failed", worker=name, retry_in_seconds=pause_seconds)
+        await anyio.sleep(pause_seconds)
+        pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)

@@ -1,0 +1,34 @@
+"""How values look on the wire: camelCase names, ids, times, and texts of bounded length."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from app.core.timestamps import to_utc
+
+#: An id: at most 64 characters that are safe in a path, a header and a log line.
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+
+#: A time with its offset, kept in UTC.
+Timestamp = Annotated[AwareDatetime, AfterValidator(to_utc)]
+
+
+class WireModel(BaseModel):
+    """An answer."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True)
+
+
+class WireInput(WireModel):
+    """A request body: a field that is not known is a mistake that the sender must hear of."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+
+def new_id() -> str:
+    """A random id of 32 hexadecimal digits."""
+    return secrets.token_hex(16)

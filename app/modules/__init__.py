@@ -1,0 +1,1 @@
+"""One folder per noun of the ward, the same file names in each."""
