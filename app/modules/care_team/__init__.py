@@ -1,0 +1,1 @@
+"""Who stands on whose care team, and what follows from it: who may see and do what."""

@@ -1,0 +1,1 @@
+"""Patient records, and whose own record each is."""

@@ -1,0 +1,28 @@
+"""Every query about patient records."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.modules.patients.models import Patient
+
+
+async def insert(session: AsyncSession, patient: Patient) -> None:
+    session.add(patient)
+    await session.flush()
+
+
+async def exists(session: AsyncSession, patient_id: str) -> bool:
+    found = await session.scalar(sa.select(Patient.id).where(Patient.id == patient_id))
+    return found is not None
+
+
+async def own_patient_id(session: AsyncSession, user_id: str) -> str | None:
+    found: str | None = await session.scalar(sa.select(record_of(user_id)))
+    return found
+
+
+def record_of(user_id: str) -> sa.ScalarSelect[str | None]:
+    """The id of the user's own record, as an expression for a query."""
+    return sa.select(Patient.id).where(Patient.user_id == user_id).scalar_subquery()

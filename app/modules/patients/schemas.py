@@ -1,0 +1,19 @@
+"""Patient records on the wire."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from app.core.wire import Id, WireInput, WireModel
+
+
+class Patient(WireModel):
+    id: str
+    name: str
+    user_id: str | None = Field(description="The account whose own record this is.")
+
+
+class NewPatient(WireInput):
+    id: Id = Field(examples=["P1"])
+    name: str | None = Field(None, description="The id when it is left out.")
+    user_id: Id | None = Field(None, description="The account whose own record this is.")

@@ -1,0 +1,102 @@
+"""Patient records: made, looked for, and linked to the person whose own they are."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.exc import IntegrityError
+
+from app.core.access import AccessChanges
+from app.core.clock import Clock
+from app.core.db import Database
+from app.core.errors import InvalidField
+from app.core.wire import Id
+from app.modules.patients import models, repository
+from app.modules.patients.errors import PatientExists, UnknownPatient, UserHasPatientRecord
+from app.modules.patients.schemas import Patient
+from app.modules.users.service import UserService, checked_name
+
+__all__ = [
+    "EVERY_PATIENT",
+    "PatientExists",
+    "PatientService",
+    "UnknownPatient",
+    "UserHasPatientRecord",
+    "is_patient_id",
+]
+
+#: Words that stand for every patient where an admin may name one.
+EVERY_PATIENT = frozenset({"*", "all"})
+
+_ID: TypeAdapter[str] = TypeAdapter(Id)
+
+
+class PatientService:
+    def __init__(self, db: Database, access: AccessChanges, users: UserService, clock: Clock) -> None:
+        self._db = db
+        self._access = access
+        self._users = users
+        self._clock = clock
+
+    async def create(self, id: str, name: str | None, user_id: str | None = None) -> Patient:
+        """Make a record; with a user, that user holds the role `patient` from now on.
+
+        Raises:
+            InvalidField: the id or the name cannot be.
+            UnknownUser: there is no such user.
+            PatientExists: the id is taken.
+            UserHasPatientRecord: another record is this user's own.
+        """
+        if not is_patient_id(id):
+            raise InvalidField("id", "use 1 to 64 letters, digits and . _ : - (and not the word all)")
+        if user_id is not None:
+            await self._users.get(user_id)
+        now = self._clock.now()
+        patient = models.Patient(
+            id=id, name=checked_name(id if name is None else name), user_id=user_id, created_at=now
+        )
+        try:
+            async with self._db.write() as session:
+                await repository.insert(session, patient)
+                if user_id is not None:
+                    await self._access.record(session, user_id, now=now)
+        except IntegrityError:
+            if await self.exists(id):
+                raise PatientExists(id) from None
+            raise UserHasPatientRecord from None
+        if user_id is not None:
+            self._access.announce()
+        return Patient.model_validate(patient)
+
+    async def exists(self, patient_id: str) -> bool:
+        if not is_patient_id(patient_id):
+            return False
+        async with self._db.read() as session:
+            return await repository.exists(session, patient_id)
+
+    async def require(self, patient_id: str) -> None:
+        """Refuse an id that is no patient's.
+
+        Raises:
+            UnknownPatient: it is none.
+        """
+        if not await self.exists(patient_id):
+            raise UnknownPatient
+
+    async def own_patient_id(self, user_id: str) -> str | None:
+        """The record that is this user's own, if there is one."""
+        async with self._db.read() as session:
+            return await repository.own_patient_id(session, user_id)
+
+    def record_of(self, user_id: str) -> sa.ScalarSelect[str | None]:
+        """The same as an expression, for whoever asks it together with something else."""
+        return repository.record_of(user_id)
+
+
+def is_patient_id(text: str) -> bool:
+    """Whether a patient can have this id at all."""
+    try:
+        _ID.validate_python(text)
+    except ValidationError:
+        return False
+    return text not in EVERY_PATIENT

@@ -1,0 +1,1 @@
+"""Accounts: who there is, what roles they are given, and their passwords."""

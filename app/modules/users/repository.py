@@ -1,0 +1,41 @@
+"""Every query about accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.db import roles_overlap
+from app.core.roles import Role, to_mask
+from app.modules.users.models import User
+
+
+async def insert(session: AsyncSession, user: User) -> None:
+    session.add(user)
+    await session.flush()
+
+
+async def by_id(session: AsyncSession, user_id: str) -> User | None:
+    return await session.get(User, user_id)
+
+
+async def by_email(session: AsyncSession, email: str) -> User | None:
+    found: User | None = await session.scalar(sa.select(User).where(User.email == email))
+    return found
+
+
+async def with_facts(
+    session: AsyncSession, user_id: str, facts: Sequence[sa.ColumnElement[Any]]
+) -> tuple[User, tuple[Any, ...]] | None:
+    """The account, and the values of some expressions of other modules, in one query."""
+    row = (await session.execute(sa.select(User, *facts).where(User.id == user_id))).one_or_none()
+    return None if row is None else (row[0], tuple(row[1:]))
+
+
+async def has_enabled_admin(session: AsyncSession) -> bool:
+    is_admin = roles_overlap(User.__table__.c.roles, to_mask({Role.ADMIN}))
+    found = await session.scalar(sa.select(User.id).where(is_admin, User.disabled.is_(False)).limit(1))
+    return found is not None

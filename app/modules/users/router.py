@@ -1,0 +1,54 @@
+"""Accounts by HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+
+from app.core.errors import problem_responses
+from app.core.roles import Role
+from app.core.security import Caller, NotSignedIn, RoleNotHeld, require_role
+from app.core.services import service
+from app.core.wire import Id
+from app.modules.auth.service import AuthService
+from app.modules.care_team.service import CareTeamService
+from app.modules.users.errors import EmailTaken, LastAdmin, UnknownUser
+from app.modules.users.schemas import Me, NewUser, User, UserChanges
+from app.modules.users.service import UserService
+
+router = APIRouter(prefix="/api/v1/users", tags=["users"])
+
+Users = Annotated[UserService, service(UserService)]
+
+
+@router.get("/me", summary="Who am I, and whom do I care for?", responses=problem_responses(NotSignedIn))
+async def me(caller: Caller, care_team: Annotated[CareTeamService, service(CareTeamService)]) -> Me:
+    return Me.of(caller, await care_team.patients_of(caller.user_id))
+
+
+@router.post(
+    "",
+    summary="Make an account (admin)",
+    status_code=201,
+    responses=problem_responses(NotSignedIn, RoleNotHeld, EmailTaken),
+)
+async def create(caller: Caller, body: NewUser, users: Users) -> User:
+    require_role(caller, Role.ADMIN)
+    return await users.create(body.email, body.name, body.roles, body.password)
+
+
+@router.patch(
+    "/{user_id}",
+    summary="Change an account (admin)",
+    description="A new password, or disabling the account, ends every sign-in of the user.",
+    responses=problem_responses(NotSignedIn, RoleNotHeld, UnknownUser, LastAdmin),
+)
+async def update(
+    caller: Caller, user_id: Id, body: UserChanges, users: Users, auth: Annotated[AuthService, service(AuthService)]
+) -> User:
+    require_role(caller, Role.ADMIN)
+    user = await users.update(user_id, body)
+    if body.password is not None or body.disabled:
+        await auth.sign_out_everywhere(user_id)
+    return user
