@@ -1,0 +1,53 @@
+"""The worker that acts on due timers: any node may run it, a restart forgets nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import anyio
+
+from app.core.bus import Bus
+from app.core.clock import Clock
+from app.modules.alerts.service import SUBJECT, AlertService
+
+#: Timers that another node has armed are found by looking this often; our own wake the worker.
+LONGEST_PAUSE_SECONDS = 1.0
+
+#: A worker that has not finished a round for this long is reported as not ready.
+STALLED_AFTER = timedelta(seconds=15)
+
+
+class EscalationWorker:
+    """Sleeps until the next escalation is due, acts on it, and looks for the one after."""
+
+    def __init__(self, alerts: AlertService, bus: Bus, clock: Clock) -> None:
+        self._alerts = alerts
+        self._bus = bus
+        self._clock = clock
+        self._wake = anyio.Event()
+        self._last_round_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Act on due escalations for ever."""
+        unsubscribe = self._bus.subscribe(SUBJECT, lambda _message: self._wake.set())
+        try:
+            while True:
+                self._wake = anyio.Event()
+                next_due = await self._alerts.next_escalation_at()
+                if next_due is not None and next_due <= self._clock.now():
+                    await self._alerts.escalate_due()
+                    continue
+                self._last_round_at = self._clock.now()
+                with anyio.move_on_after(self._pause_seconds(next_due)):
+                    await self._wake.wait()
+        finally:
+            unsubscribe()
+
+    def is_in_order(self) -> bool:
+        """Whether the worker has finished a round lately."""
+        return self._last_round_at is not None and self._clock.now() - self._last_round_at < STALLED_AFTER
+
+    def _pause_seconds(self, next_due: datetime | None) -> float:
+        if next_due is None:
+            return LONGEST_PAUSE_SECONDS
+        return min(max((next_due - self._clock.now()).total_seconds(), 0.0), LONGEST_PAUSE_SECONDS)

@@ -1,0 +1,316 @@
+"""Raise, acknowledge, resolve, escalate: one transaction each, and one note on the bus after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.access import Scope
+from app.core.bus import Bus
+from app.core.clock import Clock
+from app.core.db import Database
+from app.core.metrics import Metrics
+from app.core.roles import in_order, to_mask
+from app.core.security import Principal
+from app.core.wire import new_id
+from app.modules.alerts import lifecycle, repository
+from app.modules.alerts.errors import AlreadyAcknowledged, BadHistoryCursor, UnknownAlert
+from app.modules.alerts.lifecycle import (
+    AcknowledgeStatus,
+    Actor,
+    Alert,
+    EventType,
+    Finding,
+    Kind,
+    Plan,
+    Transition,
+)
+from app.modules.alerts.repository import HistoryFilter
+from app.modules.alerts.rules import RuleBook
+from app.modules.alerts.schemas import AlertPayload
+from app.modules.care_team.service import CareTeamService, NotOnCareTeam
+
+SUBJECT = "alerts.log"
+
+#: Alerts that the rules have raised; others carry the name of the role that raised them.
+RULES = "rules"
+
+#: An escalation that fires later than this after it was due is counted and logged as late.
+LATE_AFTER = timedelta(seconds=5)
+
+_DUE_AT_ONCE = 50
+
+_log = structlog.get_logger(__name__)
+
+
+class AlertService:
+    """Every change of an alert goes through here, and is in the log when the call returns."""
+
+    def __init__(
+        self, db: Database, bus: Bus, clock: Clock, metrics: Metrics, rules: RuleBook, care_team: CareTeamService
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self._clock = clock
+        self._metrics = metrics
+        self._care_team = care_team
+        self.rules = rules
+
+    async def raise_alert(self, caller: Principal, payload: AlertPayload) -> tuple[Alert, bool]:
+        """Raise an alert for another system; true when it is a new one.
+
+        Raises:
+            RoleNotHeld: the caller may not raise alerts.
+            NotOnCareTeam: a device that does not stand on the patient's care team.
+            UnknownPatient: there is no such patient.
+        """
+        await self._care_team.require_raiser(caller, payload.patient_id)
+        plan = self.rules.plans[payload.tier]
+        if payload.recipients is not None:
+            plan = Plan(frozenset(payload.recipients), plan.steps)
+        finding = Finding(
+            tier=payload.tier,
+            reasons=tuple(payload.reasons),
+            vitals_window=tuple(payload.vitals_window),
+            unit=payload.unit,
+            threshold=payload.threshold.model_dump(exclude_none=True) if payload.threshold else None,
+            context=payload.context,
+        )
+        return await self._raise(
+            payload.patient_id,
+            payload.condition or payload.vital_type,
+            payload.vital_type,
+            finding,
+            plan,
+            kind=payload.kind,
+            source=in_order(caller.roles)[-1],
+            raised_at=payload.timestamp,
+        )
+
+    async def report(self, patient_id: str, condition: str, vital_type: str, finding: Finding) -> Alert:
+        """The rules have found a condition: its alert is raised, or the open one is brought up to date."""
+        plan = self.rules.plans[finding.tier]
+        alert, _ = await self._raise(patient_id, condition, vital_type, finding, plan)
+        return alert
+
+    async def condition_gone(self, patient_id: str, condition: str) -> Alert | None:
+        """The rules find a condition gone: its open alert ends, or latches until somebody has looked."""
+        async with self._db.write() as session:
+            alert = await repository.find_open(session, patient_id, condition)
+            if alert is None:
+                return None
+            transition = lifecycle.condition_gone(alert, now=self._clock.now())
+            await repository.record(session, transition)
+        self._announce(transition)
+        return transition.alert
+
+    async def open_from_rules(self, patient_id: str) -> list[Alert]:
+        """The alerts of a patient that the rules have raised and that are still open."""
+        async with self._db.read() as session:
+            return await repository.open_of_patient(session, patient_id, RULES)
+
+    async def acknowledge(
+        self,
+        caller: Principal,
+        alert_id: str,
+        patient_id: str | None,
+        *,
+        status: AcknowledgeStatus,
+        note: str | None,
+        scope: Scope | None = None,
+    ) -> Transition:
+        """A person takes an alert on; escalation is disarmed in the same transaction.
+
+        Args:
+            scope: what the caller acts within, where a socket has one; otherwise all that they may see.
+
+        Raises:
+            NotOnCareTeam: the patient is none of theirs.
+            UnknownAlert: there is no such alert of this patient that they may see.
+            AlreadyAcknowledged: somebody else was first.
+        """
+        now = self._clock.now()
+
+        def command(alert: Alert, actor: Actor) -> Transition:
+            try:
+                return lifecycle.acknowledge(alert, actor, now=now, status=status, note=note)
+            except lifecycle.AcknowledgedByOther as error:
+                raise AlreadyAcknowledged(error.acknowledgement) from None
+
+        scopes = [scope] if scope else await self._care_team.scopes(caller)
+        transition = await self._by_person(caller, scopes, alert_id, patient_id, command)
+        if any(event.type is EventType.ACKNOWLEDGED for event in transition.events):
+            waited = now - transition.alert.raised_at
+            self._metrics.raise_to_acknowledge.observe(max(waited.total_seconds(), 0.0))
+        return transition
+
+    async def resolve(
+        self, caller: Principal, alert_id: str, patient_id: str | None, *, note: str | None
+    ) -> Transition:
+        """A person closes an alert; closing one that is closed changes nothing.
+
+        Raises:
+            NotOnCareTeam, UnknownAlert: as for `acknowledge`.
+        """
+        now = self._clock.now()
+        scopes = await self._care_team.scopes(caller)
+        return await self._by_person(
+            caller,
+            scopes,
+            alert_id,
+            patient_id,
+            lambda alert, actor: lifecycle.resolve(alert, now=now, actor=actor, note=note),
+        )
+
+    async def next_escalation_at(self) -> datetime | None:
+        """When the next escalation is due."""
+        async with self._db.read() as session:
+            return await repository.next_due_at(session)
+
+    async def escalate_due(self) -> int:
+        """Act on the escalations that are due, a bounded number at once, and say how many those were."""
+        async with self._db.write() as session:
+            now = self._clock.now()
+            alerts = await repository.due(session, now, limit=_DUE_AT_ONCE)
+            transitions = [lifecycle.escalate(alert, now=now) for alert in alerts]
+            for transition in transitions:
+                await repository.record(session, transition)
+        for alert, transition in zip(alerts, transitions, strict=True):
+            self._announce(transition)
+            self._note_delay(alert, transition.alert.escalation_level, now)
+        return len(alerts)
+
+    async def history(
+        self, caller: Principal, wanted: HistoryFilter, *, cursor: str | None, limit: int
+    ) -> tuple[Sequence[Alert], str | None]:
+        """A page of the alerts that the caller may see, newest first, and the cursor of the next.
+
+        Raises:
+            NotOnCareTeam: the patient asked for is none of theirs.
+            BadHistoryCursor: the cursor is none that a page has given.
+        """
+        scopes = await self._care_team.scopes(caller)
+        if wanted.patient_id is not None:
+            _require_covered(scopes, wanted.patient_id)
+        if cursor is not None:
+            if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+                raise BadHistoryCursor
+            wanted = HistoryFilter(wanted.patient_id, wanted.state, wanted.tier, wanted.since, int(cursor))
+        async with self._db.read() as session:
+            numbered = await repository.history(session, scopes, wanted, limit=limit + 1)
+        page = numbered[:limit]
+        has_more = len(numbered) > limit
+        return [alert for _, alert in page], str(page[-1][0]) if has_more else None
+
+    async def get(self, caller: Principal, alert_id: str) -> tuple[Alert, list[str]]:
+        """An alert and its events as JSON, oldest first.
+
+        Raises:
+            UnknownAlert: there is none that the caller may see.
+        """
+        scopes = await self._care_team.scopes(caller)
+        async with self._db.read() as session:
+            alert = await repository.find(session, alert_id)
+            if alert is None or not _is_visible(alert, scopes):
+                raise UnknownAlert(alert_id)
+            return alert, await repository.timeline(session, alert_id)
+
+    async def _raise(
+        self, patient_id: str, condition: str, vital_type: str, finding: Finding, plan: Plan, **fields: Any
+    ) -> tuple[Alert, bool]:
+        try:
+            transition, is_new = await self._raise_once(patient_id, condition, vital_type, finding, plan, **fields)
+        except IntegrityError:
+            # Another node has raised the same condition since we looked (the database allows one
+            # open alert for it): now it is there to be found.
+            transition, is_new = await self._raise_once(patient_id, condition, vital_type, finding, plan, **fields)
+        self._announce(transition)
+        return transition.alert, is_new
+
+    async def _raise_once(
+        self,
+        patient_id: str,
+        condition: str,
+        vital_type: str,
+        finding: Finding,
+        plan: Plan,
+        *,
+        kind: Kind = Kind.PHYSIOLOGICAL,
+        source: str = RULES,
+        raised_at: datetime | None = None,
+    ) -> tuple[Transition, bool]:
+        async with self._db.write() as session:
+            now = self._clock.now()
+            alert = await repository.find_open(session, patient_id, condition)
+            if alert is not None:
+                transition = lifecycle.raise_again(alert, finding, plan, now=now)
+            else:
+                transition = lifecycle.raise_alert(
+                    new_id(), patient_id, condition, vital_type, finding, plan,
+                    now=now, kind=kind, source=source, raised_at=raised_at,
+                )  # fmt: skip
+            await repository.record(session, transition)
+        return transition, alert is None
+
+    async def _by_person(
+        self,
+        caller: Principal,
+        scopes: Iterable[Scope],
+        alert_id: str,
+        patient_id: str | None,
+        command: Callable[[Alert, Actor], Transition],
+    ) -> Transition:
+        if patient_id is not None:
+            _require_covered(scopes, patient_id)
+        async with self._db.write() as session:
+            alert = await self._visible(session, alert_id, patient_id, scopes)
+            transition = command(alert, _actor(caller, alert, scopes))
+            await repository.record(session, transition)
+        self._announce(transition)
+        return transition
+
+    async def _visible(
+        self, session: AsyncSession, alert_id: str, patient_id: str | None, scopes: Iterable[Scope]
+    ) -> Alert:
+        alert = await repository.find(session, alert_id, lock=True)
+        if alert is None or patient_id not in {None, alert.patient_id} or not _is_visible(alert, scopes):
+            raise UnknownAlert(alert_id)
+        return alert
+
+    def _announce(self, transition: Transition) -> None:
+        """After the commit: tell every node that the log has grown, and count."""
+        for event in transition.events:
+            self._metrics.alert_events.labels(event=event.type, tier=event.alert.tier).inc()
+        if transition.events:
+            self._bus.publish(SUBJECT, b"")
+
+    def _note_delay(self, before: Alert, step: int, now: datetime) -> None:
+        assert before.next_escalation_at is not None
+        delay = now - before.next_escalation_at
+        self._metrics.escalations.labels(step=str(step)).inc()
+        self._metrics.escalation_delay.observe(delay.total_seconds())
+        if delay > LATE_AFTER:
+            self._metrics.escalations_late.inc()
+            _log.warning("escalation.late", alert_id=before.alert_id, step=step, late_seconds=delay.total_seconds())
+
+
+def _is_visible(alert: Alert, scopes: Iterable[Scope]) -> bool:
+    audience = to_mask(alert.recipients)
+    return any(scope.covers(alert.patient_id, audience) for scope in scopes)
+
+
+def _require_covered(scopes: Iterable[Scope], patient_id: str) -> None:
+    if not any(scope.patient_ids is None or patient_id in scope.patient_ids for scope in scopes):
+        raise NotOnCareTeam
+
+
+def _actor(caller: Principal, alert: Alert, scopes: Iterable[Scope]) -> Actor:
+    """The caller in the role that they act in: the first that the alert was sent to, else as admin."""
+    covering = [scope for scope in scopes if scope.covers(alert.patient_id, to_mask(alert.recipients))]
+    addressed = [role for scope in covering for role in in_order(scope.roles & alert.recipients)]
+    return Actor(caller.user_id, caller.name, addressed[0] if addressed else covering[0].role)

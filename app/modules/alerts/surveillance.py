@@ -1,0 +1,70 @@
+"""Runs the readings of every patient through the rules, and acts on what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from app.core.clock import Clock
+from app.modules.alerts.lifecycle import EventType
+from app.modules.alerts.rules import Decision, PatientWatch, Present
+from app.modules.alerts.schemas import LogEntry
+from app.modules.alerts.service import RULES, AlertService
+
+
+class Surveillance:
+    """One watch per patient whose readings come to this node."""
+
+    def __init__(self, alerts: AlertService, clock: Clock) -> None:
+        self._alerts = alerts
+        self._clock = clock
+        self._watches: dict[str, PatientWatch] = {}
+
+    async def prime(self, patient_id: str, readings: Iterable[tuple[str, float, datetime]]) -> None:
+        """Take up a patient who was not seen since the start: the last readings, and what is open."""
+        watch = PatientWatch(self._alerts.rules)
+        for vital_type, value, measured_at in readings:
+            watch.prime(vital_type, value, measured_at)
+        for alert in await self._alerts.open_from_rules(patient_id):
+            watch.reported(alert.condition, alert.tier, is_present=alert.condition_present)
+        self._watches[patient_id] = watch
+
+    async def observe(
+        self, patient_id: str, vital_type: str, value: float, measured_at: datetime, *, unit: str
+    ) -> None:
+        """Rule on one reading; what it leads to is committed when this returns.
+
+        An error leaves the watch as it was, so that the next reading leads to the same decision.
+        """
+        if patient_id not in self._watches:
+            await self.prime(patient_id, ())
+        watch = self._watches[patient_id]
+        for decision in watch.observe(vital_type, value, measured_at, now=self._clock.now()):
+            await self._act(patient_id, watch, decision)
+
+    def forget(self, patient_id: str) -> None:
+        """The patient's readings no longer come here."""
+        self._watches.pop(patient_id, None)
+
+    def follow(self, entries: Iterable[LogEntry]) -> None:
+        """Notice, from the log, that a person has ended an alert that the rules had raised."""
+        for entry in entries:
+            if entry.event != EventType.RESOLVED or entry.patient_id not in self._watches:
+                continue
+            document = msgspec.json.decode(entry.payload)
+            if document["source"] == RULES:
+                self._watches[entry.patient_id].ended(document["condition"])
+
+    async def _act(self, patient_id: str, watch: PatientWatch, decision: Decision) -> None:
+        condition = decision.condition
+        if isinstance(decision, Present):
+            alert = await self._alerts.report(patient_id, condition.name, condition.vital_type, decision.finding)
+            watch.reported(condition.name, alert.tier)
+            return
+        ended = await self._alerts.condition_gone(patient_id, condition.name)
+        if ended is None or not ended.is_open:
+            watch.ended(condition.name)
+        else:
+            watch.reported(condition.name, ended.tier, is_present=False)

@@ -1,0 +1,60 @@
+"""Follows the end of the alert log, and hands what is new to this node's readers, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import anyio
+
+from app.core.bus import Bus
+from app.modules.alerts.schemas import LogEntry, LogReader
+from app.modules.alerts.service import SUBJECT
+
+Follower = Callable[[Sequence[LogEntry], int], None]
+
+
+class LogTail:
+    """Reads on when the bus says that the log has grown, and looks by itself now and then.
+
+    The bus only makes it quick: a message that is lost, or an event that another process wrote,
+    is found at the next look.
+    """
+
+    def __init__(self, log: LogReader, bus: Bus, *, poll_seconds: float) -> None:
+        self._log = log
+        self._bus = bus
+        self._poll_seconds = poll_seconds
+        self._followers: list[Follower] = []
+        self._wake = anyio.Event()
+        self.position = 0
+
+    def add_follower(self, follower: Follower) -> None:
+        """Call `follower(entries, through)` with everything new; it must not wait, nor raise."""
+        self._followers.append(follower)
+
+    async def start(self) -> None:
+        """Begin at the present end of the log: what lies before it is read by those who need it."""
+        self.position = (await self._log.bounds()).head
+        for follower in self._followers:
+            follower((), self.position)
+
+    async def run(self) -> None:
+        """Follow the log for ever."""
+        unsubscribe = self._bus.subscribe(SUBJECT, lambda _message: self._wake.set())
+        try:
+            while True:
+                self._wake = anyio.Event()
+                await self._read_on()
+                with anyio.move_on_after(self._poll_seconds):
+                    await self._wake.wait()
+        finally:
+            unsubscribe()
+
+    async def _read_on(self) -> None:
+        while True:
+            page = await self._log.page(None, after=self.position)
+            if page.through <= self.position:
+                return
+            self.position = page.through
+            for follower in self._followers:
+                follower(page.entries, page.through)
