@@ -1,0 +1,1 @@
+"""Vital signs: taken from devices, stored, handed to the rules, and shown live."""

@@ -1,0 +1,105 @@
+"""The right behind an open socket, and closing the socket when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import anyio
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
+
+from app.core.access import AccessChanges
+from app.core.clock import Clock
+from app.core.errors import POLICY_VIOLATION, AppError
+from app.core.security import Authenticator, Principal, TokenExpired
+
+#: RFC 6455, 7.4.1, and its registry: the server cannot do it now; come again.
+TRY_AGAIN_LATER = 1013
+
+#: A peer that takes nothing gets so long to take the closing frame.
+CLOSE_SECONDS = 0.5
+
+#: Answers with the patient that the account may have a socket for, or raises an `AppError`.
+Question = Callable[[Principal], Awaitable[str]]
+
+
+class SocketRight:
+    """What one account may do on one socket, for as long as `is_over` is false.
+
+    Attributes:
+        patient_id: the patient that the socket is about.
+        reason: why it is over; none as long as it is not.
+    """
+
+    def __init__(
+        self, principal: Principal, patient_id: str, question: Question, authenticator: Authenticator, clock: Clock
+    ) -> None:
+        self.principal = principal
+        self.patient_id = patient_id
+        self.reason: str | None = None
+        self._question = question
+        self._authenticator = authenticator
+        self._clock = clock
+        self._code = POLICY_VIOLATION
+        self._over = anyio.Event()
+
+    @property
+    def is_over(self) -> bool:
+        return self.reason is not None
+
+    def end(self, reason: str, *, code: int = POLICY_VIOLATION) -> None:
+        """Have the socket closed, with this code and reason; the first reason counts."""
+        if self.reason is None:
+            self.reason, self._code = reason, code
+            self._over.set()
+
+    async def recheck(self) -> None:
+        """Ask again, of the account as it stands now: any other answer than before ends the right."""
+        try:
+            self.principal = await self._authenticator.renew(self.principal)
+            if await self._question(self.principal) != self.patient_id:
+                self.end("access_changed")
+        except TokenExpired:
+            self.end("token_expired")
+        except AppError:
+            self.end("access_changed")
+
+    async def bound(self, websocket: WebSocket, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the socket's work until it is done or the right is over; then the socket is closed."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._close_when_over, websocket, tasks.cancel_scope)
+            await work()
+            if not self.is_over:
+                tasks.cancel_scope.cancel()
+
+    async def _close_when_over(self, websocket: WebSocket, scope: anyio.CancelScope) -> None:
+        seconds_left = (self.principal.expires_at - self._clock.now()).total_seconds()
+        with anyio.move_on_after(seconds_left):
+            await self._over.wait()
+        self.end("token_expired")
+        with anyio.move_on_after(CLOSE_SECONDS), suppress(WebSocketDisconnect, WebSocketDisconnected):
+            await websocket.close(self._code, self.reason)
+        scope.cancel()
+
+
+class SocketRights:
+    """Gives sockets their rights, and takes them away when the account's change."""
+
+    def __init__(self, access: AccessChanges, authenticator: Authenticator, clock: Clock) -> None:
+        self._access = access
+        self._authenticator = authenticator
+        self._clock = clock
+
+    @asynccontextmanager
+    async def held(self, principal: Principal, question: Question) -> AsyncIterator[SocketRight]:
+        """The right to a socket, asked for again after each change of the account while the block lasts.
+
+        Raises:
+            AppError: the account has no such right.
+        """
+        right = SocketRight(principal, await question(principal), question, self._authenticator, self._clock)
+        unwatch = self._access.watch(principal.user_id, right.recheck, since=principal.access_version)
+        try:
+            yield right
+        finally:
+            unwatch()

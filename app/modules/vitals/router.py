@@ -1,0 +1,158 @@
+"""Vital signs by HTTP and on two WebSockets."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, WebSocket
+
+from app.core.errors import InvalidField, ServiceUnavailable, problem_responses
+from app.core.security import Caller, NotSignedIn, RoleNotHeld, SocketCaller, offered_subprotocol
+from app.core.services import service
+from app.core.wire import Id, Timestamp
+from app.modules.care_team.service import NotOnCareTeam, NotOwnRecord, PatientIdRequired
+from app.modules.vitals.access import VitalsAccess
+from app.modules.vitals.errors import InvalidReadings
+from app.modules.vitals.manager import VitalsViewers
+from app.modules.vitals.rights import SocketRights
+from app.modules.vitals.schemas import (
+    HistoryFilter,
+    HistoryPage,
+    Latest,
+    NumericType,
+    ReadingsInput,
+    Series,
+    SingleReadingInput,
+    StoredReading,
+    Taken,
+    read_cursor,
+)
+from app.modules.vitals.service import VitalsService
+from app.modules.vitals.sockets import DeviceSocket, ViewerSocket
+
+LONGEST_SERIES = timedelta(days=7)
+MOST_IN_SERIES = 10_000
+
+router = APIRouter(prefix="/api/v1/vitals", tags=["vitals"])
+
+PatientId = Annotated[Id | None, Query(description="May be left out for one's own record.")]
+Vitals = Annotated[VitalsService, service(VitalsService)]
+Access = Annotated[VitalsAccess, service(VitalsAccess)]
+Rights = Annotated[SocketRights, service(SocketRights)]
+
+_SENDING = problem_responses(
+    NotSignedIn, PatientIdRequired, RoleNotHeld, NotOnCareTeam, NotOwnRecord, InvalidReadings, ServiceUnavailable
+)
+_READING = problem_responses(NotSignedIn, PatientIdRequired, NotOnCareTeam, InvalidField, ServiceUnavailable)
+
+
+@router.post("", summary="Send one reading", status_code=201, responses=_SENDING)
+async def send_one(
+    caller: Caller, body: SingleReadingInput, vitals: Vitals, access: Access, patient_id: PatientId = None
+) -> Taken:
+    sent_for = await access.sender(caller, _one_of(body.patient_id, patient_id))
+    return await vitals.record(sent_for, vitals.read_all([("", body.fields())]))
+
+
+@router.post(
+    "/bulk",
+    summary="Send many readings of one patient: all of them are taken, or none",
+    status_code=201,
+    responses=_SENDING,
+)
+async def send_many(
+    caller: Caller, body: ReadingsInput, vitals: Vitals, access: Access, patient_id: PatientId = None
+) -> Taken:
+    sent_for = await access.sender(caller, _one_of(body.patient_id, patient_id))
+    items = ((f"readings[{index}].", item.fields()) for index, item in enumerate(body.readings))
+    return await vitals.record(sent_for, vitals.read_all(items))
+
+
+@router.get("/latest", summary="The newest reading of each type", responses=_READING)
+async def latest(caller: Caller, vitals: Vitals, access: Access, patient_id: PatientId = None) -> Latest:
+    seen = await access.reader(caller, patient_id)
+    readings = await vitals.latest(seen)
+    return Latest(patient_id=seen, readings=[StoredReading.of(reading) for reading in readings])
+
+
+@router.get("/history", summary="Stored readings, newest first, in pages", responses=_READING)
+async def history(
+    caller: Caller,
+    vitals: Vitals,
+    access: Access,
+    patient_id: PatientId = None,
+    vital_type: Annotated[NumericType | None, Query(alias="type")] = None,
+    since: Annotated[Timestamp | None, Query(description="From this moment on.")] = None,
+    until: Annotated[Timestamp | None, Query(description="Before this moment.")] = None,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 500,
+    cursor: Annotated[str | None, Query(description="The `nextCursor` of the page before.")] = None,
+) -> HistoryPage:
+    after = None if cursor is None else read_cursor(cursor)
+    seen = await access.reader(caller, patient_id)
+    wanted = HistoryFilter(seen, vital_type, since, until, after)
+    readings, has_more = await vitals.newest_first(wanted, limit=limit)
+    return HistoryPage.of(seen, readings, has_more=has_more)
+
+
+@router.get("/series", summary="Stored readings of one type, oldest first, as two lists", responses=_READING)
+async def series(
+    caller: Caller,
+    vitals: Vitals,
+    access: Access,
+    vital_type: Annotated[NumericType, Query(alias="type")],
+    since: Annotated[Timestamp, Query(description="From this moment on.")],
+    until: Annotated[Timestamp, Query(description="Before this moment; at most 7 days later.")],
+    patient_id: PatientId = None,
+) -> Series:
+    if until - since > LONGEST_SERIES:
+        raise InvalidField("until", f"must be at most {LONGEST_SERIES.days} days after `since`")
+    seen = await access.reader(caller, patient_id)
+    wanted = HistoryFilter(seen, vital_type, since, until)
+    readings, has_more = await vitals.oldest_first(wanted, limit=MOST_IN_SERIES)
+    return Series.of(seen, vital_type, readings, has_more=has_more)
+
+
+@router.websocket("/ws/mobile")
+async def send_live(
+    websocket: WebSocket,
+    caller: SocketCaller,
+    vitals: Vitals,
+    access: Access,
+    rights: Rights,
+    patient_id: str | None = None,
+) -> None:
+    """A device, or a patient's phone, sends frames."""
+    async with rights.held(caller, partial(access.sender, patient_id=patient_id)) as right:
+        await websocket.accept(offered_subprotocol(websocket))
+        await right.bound(websocket, DeviceSocket(websocket, right, vitals).run)
+
+
+@router.websocket("/ws/frontend")
+async def view_live(
+    websocket: WebSocket,
+    caller: SocketCaller,
+    vitals: Vitals,
+    access: Access,
+    rights: Rights,
+    viewers: Annotated[VitalsViewers, service(VitalsViewers)],
+    patient_id: str | None = None,
+    role: str | None = None,
+) -> None:
+    """A viewer sees the newest reading of each type, and then every frame as it comes."""
+    async with rights.held(caller, partial(access.viewer, role=role, patient_id=patient_id)) as right:
+        await websocket.accept(offered_subprotocol(websocket))
+        with viewers.watching(right.patient_id) as viewer:
+            await right.bound(websocket, ViewerSocket(websocket, right, vitals, viewer).run)
+
+
+def _one_of(in_body: str | None, in_query: str | None) -> str | None:
+    """The patient that a request names in its body, its query, or both.
+
+    Raises:
+        InvalidField: the two differ.
+    """
+    if in_body is not None and in_query is not None and in_body != in_query:
+        raise InvalidField("patientId", "the query names another patient")
+    return in_query if in_body is None else in_body

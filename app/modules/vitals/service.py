@@ -1,0 +1,245 @@
+"""Takes readings, once each and in order, and answers what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import anyio
+import anyio.lowlevel
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.clock import Clock
+from app.core.db import Database
+from app.core.errors import ServiceUnavailable
+from app.core.metrics import Metrics
+from app.modules.vitals import repository
+from app.modules.vitals.errors import InvalidReadings
+from app.modules.vitals.fields import FrameError
+from app.modules.vitals.frames import (
+    Reading,
+    Waveform,
+    encode_reading,
+    encode_waveform,
+    read_reading,
+    refuse_future,
+)
+from app.modules.vitals.manager import VitalsViewers
+from app.modules.vitals.repository import NewReading
+from app.modules.vitals.schemas import HistoryFilter, Taken
+from app.modules.vitals.signs import NUMERICS
+from app.modules.vitals.tracks import MOST_PATIENTS, Track, Tracks
+from app.modules.vitals.writer import ReadingWriter
+
+#: How far back the rules are told of readings that came before this process began.
+PRIMED = timedelta(seconds=120)
+MOST_PRIMED = 10_000
+
+#: An HTTP request waits so long for its readings to be committed.
+COMMIT_SECONDS = 10.0
+
+#: Readings of one request that are ruled on before others have their turn.
+READINGS_AT_A_STRETCH = 50
+
+_log = structlog.get_logger(__name__)
+
+
+class Observer(Protocol):
+    """Rules on readings; the alerts module is one."""
+
+    async def prime(self, patient_id: str, readings: Iterable[tuple[str, float, datetime]]) -> None:
+        """Take up a patient not seen before, with what was measured last, oldest first; raises no alert."""
+        ...
+
+    async def observe(
+        self, patient_id: str, vital_type: str, value: float, measured_at: datetime, *, unit: str
+    ) -> None:
+        """Rule on one reading; what it leads to is committed when this returns."""
+        ...
+
+
+class VitalsService:
+    def __init__(
+        self,
+        db: Database,
+        writer: ReadingWriter,
+        rules: Observer,
+        viewers: VitalsViewers,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        most_patients: int = MOST_PATIENTS,
+    ) -> None:
+        self._db = db
+        self._writer = writer
+        self._rules = rules
+        self._viewers = viewers
+        self._clock = clock
+        self._metrics = metrics
+        self._tracks = Tracks(limit=most_patients)
+
+    def read_all(self, items: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Reading]:
+        """Read the numerics of a request: all of them, or none.
+
+        Args:
+            items: the fields of each, and the path at which the request has them, such as `readings[3].`.
+
+        Raises:
+            InvalidReadings: some cannot be used; tells which, and why.
+        """
+        now = self._clock.now()
+        readings, errors = [], []
+        for path, fields in items:
+            try:
+                reading = read_reading(fields)
+                refuse_future(reading.measured_at, now)
+            except FrameError as error:
+                self.count_refused(error)
+                errors.append((error.code, path + (error.field or ""), error.detail))
+            else:
+                readings.append(reading)
+        if errors:
+            raise InvalidReadings(errors)
+        return readings
+
+    def count_refused(self, error: FrameError) -> None:
+        """Count a frame that cannot be used."""
+        self._metrics.vitals_refused.labels(code=error.code).inc()
+
+    async def record(self, patient_id: str, readings: Sequence[Reading]) -> Taken:
+        """Take readings, and return when they are committed and ruled on.
+
+        Raises:
+            ServiceUnavailable: the database does not answer; sending them again is right, and harmless.
+        """
+        try:
+            with anyio.fail_after(COMMIT_SECONDS):
+                taken = await self.take(patient_id, readings)
+                await self._writer.flush()
+        except TimeoutError:
+            raise ServiceUnavailable("the readings could not be stored in time; send them again") from None
+        return taken
+
+    async def accept(self, patient_id: str, frame: Reading | Waveform) -> None:
+        """Take what a device has sent on its socket.
+
+        Raises:
+            FrameError: its time is in the future.
+            ServiceUnavailable: the database does not answer.
+        """
+        if isinstance(frame, Reading):
+            refuse_future(frame.measured_at, self._clock.now())
+            await self.take(patient_id, (frame,))
+        else:
+            refuse_future(frame.started_at, self._clock.now())
+            self._relay(patient_id, frame)
+
+    async def take(self, patient_id: str, readings: Sequence[Reading]) -> Taken:
+        """Queue those readings that are new for storage, show them to viewers, and rule on them.
+
+        Readings of one patient are taken one sender at a time, so that the rules see them in order.
+        Cancelled, this has taken all of them or none, and has ruled on what it has taken.
+
+        Raises:
+            ServiceUnavailable: the database does not answer.
+        """
+        async with self._tracks.turn_of(patient_id) as track:
+            newest = track.newest if track.newest is not None else await self._prime(patient_id, track)
+            new = await self._unseen(patient_id, newest, readings)
+            received_at = self._clock.now()
+            await self._writer.put([NewReading(patient_id, reading, received_at) for reading in new])
+            for reading in new:
+                newest[reading.type] = max(reading.measured_at, newest.get(reading.type, reading.measured_at))
+            with anyio.CancelScope(shield=True):
+                for number, reading in enumerate(new, 1):
+                    self._viewers.publish(patient_id, encode_reading(patient_id, reading))
+                    await self._rule(patient_id, reading)
+                    if number % READINGS_AT_A_STRETCH == 0:
+                        await anyio.lowlevel.checkpoint()
+        duplicates = len(readings) - len(new)
+        self._metrics.vitals_duplicates.inc(duplicates)
+        return Taken(accepted=len(new), duplicates=duplicates)
+
+    async def flush(self) -> None:
+        """Return when everything taken so far is committed."""
+        await self._writer.flush()
+
+    async def latest(self, patient_id: str) -> list[Reading]:
+        """The newest reading of each type, in the order of the types."""
+        async with self._reading() as session:
+            readings = await repository.newest(session, patient_id)
+        order = list(NUMERICS)
+        return sorted(readings, key=lambda reading: order.index(reading.type))
+
+    async def newest_first(self, wanted: HistoryFilter, *, limit: int) -> tuple[list[Reading], bool]:
+        """A page of history, and whether there is more."""
+        async with self._reading() as session:
+            readings = await repository.newest_first(session, wanted, limit=limit + 1)
+        return readings[:limit], len(readings) > limit
+
+    async def oldest_first(self, wanted: HistoryFilter, *, limit: int) -> tuple[list[Reading], bool]:
+        """The beginning of a stretch of history, and whether there is more."""
+        async with self._reading() as session:
+            readings = await repository.oldest_first(session, wanted, limit=limit + 1)
+        return readings[:limit], len(readings) > limit
+
+    async def _prime(self, patient_id: str, track: Track) -> dict[str, datetime]:
+        """Take up a patient of whom this process remembers nothing, from the table."""
+        await self._writer.flush()
+        recent = HistoryFilter(patient_id, since=self._clock.now() - PRIMED)
+        async with self._reading() as session:
+            newest = await repository.newest(session, patient_id)
+            last = await repository.newest_first(session, recent, limit=MOST_PRIMED)
+            await self._rules.prime(patient_id, [(it.type, it.value, it.measured_at) for it in reversed(last)])
+        track.newest = {reading.type: reading.measured_at for reading in newest}
+        return track.newest
+
+    async def _unseen(
+        self, patient_id: str, newest: Mapping[str, datetime], readings: Sequence[Reading]
+    ) -> list[Reading]:
+        """Those that were not taken before, once each, in the order in which they were measured."""
+        unseen = {(reading.type, reading.measured_at): reading for reading in readings}
+        doubtful = [moment for moment in unseen if moment[0] in newest and moment[1] <= newest[moment[0]]]
+        # The queue is asked first: what leaves it meanwhile is in the table when that is asked.
+        seen = {moment for moment in doubtful if self._writer.holds(patient_id, *moment)}
+        if not_waiting := [moment for moment in doubtful if moment not in seen]:
+            async with self._reading() as session:
+                seen |= await repository.stored_moments(session, patient_id, not_waiting)
+        new = [reading for moment, reading in unseen.items() if moment not in seen]
+        return sorted(new, key=lambda reading: reading.measured_at)
+
+    async def _rule(self, patient_id: str, reading: Reading) -> None:
+        self._metrics.vitals_readings.labels(type=reading.type).inc()
+        try:
+            await self._rules.observe(patient_id, reading.type, reading.value, reading.measured_at, unit=reading.unit)
+        except Exception:
+            # The reading is stored all the same, and the next one is ruled on: the sender can do nothing about it.
+            self._metrics.vitals_unruled.inc()
+            _log.exception("vitals.ruling_failed", type=reading.type)
+
+    def _relay(self, patient_id: str, waveform: Waveform) -> None:
+        """Show a waveform to viewers, unless it is among the last ones that were shown."""
+        key = (waveform.type, waveform.lead, waveform.started_at)
+        if not self._tracks.of(patient_id).is_new_waveform(key):
+            self._metrics.vitals_duplicates.inc()
+            return
+        self._metrics.vitals_readings.labels(type=waveform.type).inc()
+        self._viewers.publish(patient_id, encode_waveform(patient_id, waveform))
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncSession]:
+        """A short session to read with, which ends in order even when a socket is closed meanwhile.
+
+        Raises:
+            ServiceUnavailable: the database does not answer.
+        """
+        try:
+            with anyio.CancelScope(shield=True):
+                async with self._db.read() as session:
+                    yield session
+        except (SQLAlchemyError, OSError) as error:
+            raise ServiceUnavailable("the database does not answer") from error

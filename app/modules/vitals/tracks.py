@@ -1,0 +1,77 @@
+"""What this process remembers of each patient whose vital signs come in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+#: Patients remembered at once; beyond it, the one that was quiet the longest is forgotten.
+MOST_PATIENTS = 10_000
+
+#: Waveform frames remembered of each patient: with 20 a second for each of 3 leads, the last 4 s.
+MOST_WAVEFORMS = 256
+
+_WaveformKey = tuple[str, str | None, datetime]
+
+
+class Track:
+    """One patient's readings, as far as is needed to put them in order and to know those seen before.
+
+    Devices send in order, so that a reading newer than the newest of its type is new; for any other
+    the table is asked. What is remembered is therefore one time for each type.
+    """
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.holders = 0
+        self.newest: dict[str, datetime] | None = None
+        self._waveforms: dict[_WaveformKey, None] = {}
+
+    def is_new_waveform(self, key: _WaveformKey) -> bool:
+        """Whether this frame was not among the last ones; from now on it is."""
+        if key in self._waveforms:
+            return False
+        self._waveforms[key] = None
+        if len(self._waveforms) > MOST_WAVEFORMS:
+            del self._waveforms[next(iter(self._waveforms))]
+        return True
+
+
+class Tracks:
+    """The tracks of all patients, at most so many."""
+
+    def __init__(self, *, limit: int) -> None:
+        self._limit = limit
+        self._tracks: dict[str, Track] = {}
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    def of(self, patient_id: str) -> Track:
+        """The patient's track, which is now the last to be forgotten."""
+        track = self._tracks.pop(patient_id, None) or Track()
+        self._tracks[patient_id] = track
+        if len(self._tracks) > self._limit:
+            self._forget_one()
+        return track
+
+    @asynccontextmanager
+    async def turn_of(self, patient_id: str) -> AsyncIterator[Track]:
+        """The patient's track, for one sender at a time, in the order in which they asked."""
+        track = self.of(patient_id)
+        track.holders += 1
+        try:
+            async with track.turn:
+                yield track
+        finally:
+            track.holders -= 1
+
+    def _forget_one(self) -> None:
+        """Forget the patient who was quiet the longest, but nobody whose readings are being taken."""
+        newest = next(reversed(self._tracks))
+        for patient_id, track in self._tracks.items():
+            if track.holders == 0 and patient_id != newest:
+                del self._tracks[patient_id]
+                return
