@@ -1,0 +1,170 @@
+"""The one place that wires everything: `create_app(settings)`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import structlog
+from fastapi import FastAPI
+
+from app import __version__
+from app.core import operations
+from app.core.access import AccessChanges
+from app.core.bus import Bus, InProcessBus
+from app.core.clock import Clock, SystemClock
+from app.core.config import Settings
+from app.core.db import Database, prepare
+from app.core.errors import install_error_handlers
+from app.core.metrics import Metrics
+from app.core.middleware import BodyLimit, ResponseHeaders
+from app.core.operations import ReadinessChecks
+from app.core.security import Authenticator, TokenSigner, secret_key
+from app.core.services import Services
+from app.core.tasks import keep_running
+from app.modules.alerts.escalation import EscalationWorker
+from app.modules.alerts.manager import AlertConnectionManager
+from app.modules.alerts.repository import StoredLog
+from app.modules.alerts.router import router as alerts_router
+from app.modules.alerts.rules_file import load_rules
+from app.modules.alerts.service import AlertService
+from app.modules.alerts.streams import StreamOpener
+from app.modules.alerts.surveillance import Surveillance
+from app.modules.alerts.tail import LogTail
+from app.modules.auth.router import router as auth_router
+from app.modules.auth.service import AuthService
+from app.modules.care_team.router import router as care_team_router
+from app.modules.care_team.service import CareTeamService
+from app.modules.patients.router import router as patients_router
+from app.modules.patients.service import PatientService
+from app.modules.users.router import router as users_router
+from app.modules.users.service import UserService
+from app.modules.vitals.access import VitalsAccess
+from app.modules.vitals.manager import VitalsViewers
+from app.modules.vitals.rights import SocketRights
+from app.modules.vitals.router import router as vitals_router
+from app.modules.vitals.service import VitalsService
+from app.modules.vitals.writer import ReadingWriter
+
+_log = structlog.get_logger(__name__)
+
+_DESCRIPTION = """
+Vital signs come in over WebSocket, rules decide when a person needs help, and the alert reaches the
+right people over server-sent events. What nobody acknowledges escalates.
+
+Sign in with `POST /api/v1/login/access-token` and send the token as `Authorization: Bearer`; browsers
+use `POST /api/v1/login/cookie`. Every error is `application/problem+json` (RFC 9457) with a stable `code`.
+"""
+
+
+def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
+    """Every service of an application, built but not started; nothing is read or written yet.
+
+    Raises:
+        RulesFileError: the rules cannot be used.
+    """
+    services = Services()
+    clock = services.add(Clock, clock or SystemClock())  # type: ignore[type-abstract]
+    services.add(Settings, settings)
+    metrics = services.add(Metrics, Metrics())
+    bus = services.add(Bus, InProcessBus())  # type: ignore[type-abstract]
+    db = services.add(Database, Database(settings.sqlalchemy_url))
+    access = services.add(AccessChanges, AccessChanges(db, bus, poll_seconds=settings.log_poll_seconds))
+
+    users = services.add(UserService, UserService(db, access, clock))
+    patients = services.add(PatientService, PatientService(db, access, users, clock))
+    care_team = services.add(CareTeamService, CareTeamService(db, access, patients, users, clock))
+    signer = TokenSigner(secret_key(settings))
+    auth = services.add(AuthService, AuthService(db, access, users, patients, signer, settings, clock, metrics))
+    services.add(Authenticator, auth)  # type: ignore[type-abstract]
+
+    alerts = services.add(
+        AlertService, AlertService(db, bus, clock, metrics, load_rules(settings.rules_file), care_team)
+    )
+    log = StoredLog(db)
+    manager = services.add(
+        AlertConnectionManager,
+        AlertConnectionManager(
+            log, clock, metrics, keepalive_seconds=settings.keepalive_seconds, queue_limit=settings.subscriber_queue
+        ),
+    )
+    services.add(StreamOpener, StreamOpener(manager, access, auth, settings))
+    services.add(EscalationWorker, EscalationWorker(alerts, bus, clock))
+    surveillance = services.add(Surveillance, Surveillance(alerts, clock))
+    tail = services.add(LogTail, LogTail(log, bus, poll_seconds=settings.log_poll_seconds))
+    tail.add_follower(manager.publish)
+    tail.add_follower(lambda entries, _through: surveillance.follow(entries))
+
+    writer = services.add(ReadingWriter, ReadingWriter(db, metrics))
+    viewers = services.add(VitalsViewers, VitalsViewers(bus, metrics))
+    services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
+    services.add(VitalsAccess, VitalsAccess(care_team))
+    services.add(SocketRights, SocketRights(access, auth, clock))
+
+    services.add(
+        ReadinessChecks,
+        ReadinessChecks(
+            database=db.ping,
+            bus=bus.is_healthy,
+            escalation=services.get(EscalationWorker).is_in_order,
+            streams=lambda: not manager.is_draining,
+        ),
+    )
+    return services
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
+    """The application, ready to be served by any ASGI server."""
+    services = wire(settings, clock=clock)
+    app = FastAPI(
+        title="Tocsin",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url="/docs",
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.services = services
+    install_error_handlers(app)
+    for router in (
+        operations.router,
+        auth_router,
+        users_router,
+        patients_router,
+        care_team_router,
+        alerts_router,
+        vitals_router,
+    ):
+        app.include_router(router)
+    app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
+    app.add_middleware(ResponseHeaders, metrics=services.get(Metrics))
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Open the database, start the workers; at the end stop them and give everything back."""
+    services: Services = app.state.services
+    metrics = services.get(Metrics)
+    db = services.get(Database)
+    manager = services.get(AlertConnectionManager)
+    workers = {
+        "log_tail": services.get(LogTail).run,
+        "access": services.get(AccessChanges).run,
+        "escalation": services.get(EscalationWorker).run,
+        "readings": services.get(ReadingWriter).run,
+    }
+    try:
+        await prepare(db)
+        await services.get(AccessChanges).start()
+        await manager.start()
+        await services.get(LogTail).start()
+        async with anyio.create_task_group() as tasks:
+            for name, work in workers.items():
+                tasks.start_soon(keep_running, name, work, metrics)
+            yield
+            manager.drain()
+            tasks.cancel_scope.cancel()
+    finally:
+        await db.close()
