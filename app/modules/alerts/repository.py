@@ -204,7 +204,7 @@ class StoredLog:
             for row in rows
         ]
         is_full = len(entries) == self._page_size
-        return LogPage(entries, entries[-1].seq if is_full else end)
+        return LogPage(entries, entries[-1].seq if is_full else end, is_last=not is_full)
 
 
 async def _bounds(session: AsyncSession) -> LogBounds:

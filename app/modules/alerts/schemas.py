@@ -265,10 +265,15 @@ class LogBounds:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Entries of the log that a scope covers; nothing that it covers is missing up to `through`."""
+    """Entries of the log that a scope covers; nothing that it covers is missing up to `through`.
+
+    Attributes:
+        is_last: there was nothing more when it was read.
+    """
 
     entries: list[LogEntry]
     through: int
+    is_last: bool
 
 
 class LogReader(Protocol):

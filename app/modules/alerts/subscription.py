@@ -197,12 +197,12 @@ class Subscription:
 
     async def _snapshot(self, patient_ids: frozenset[str] | None) -> AsyncIterator[Snapshot]:
         """The open alerts whose latest event lies at or before the position; later ones come as events."""
-        through, after = self._feed.position, 0
-        while after < through and not self._has_ended():
+        through, after, is_last = self._feed.position, 0, False
+        while not is_last and not self._has_ended():
             page = await self._manager.log.open_alerts(
                 self.scope, through=through, after=after, patient_ids=patient_ids
             )
-            after = page.through
+            after, is_last = page.through, page.is_last
             if page.entries and not self._has_ended():
                 self.sent += len(page.entries)
                 yield Snapshot(page.entries)

@@ -51,10 +51,11 @@ class LogTail:
             unsubscribe()
 
     async def _read_on(self) -> None:
-        while True:
+        is_last = False
+        while not is_last:
             page = await self._log.page(None, after=self.position)
-            if page.through <= self.position:
-                return
-            self.position = page.through
-            for follower in self._followers:
-                follower(page.entries, page.through)
+            is_last = page.is_last
+            if page.through > self.position:
+                self.position = page.through
+                for follower in self._followers:
+                    follower(page.entries, page.through)

@@ -9,7 +9,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, WebSocket
 
 from app.core.errors import InvalidField, ServiceUnavailable, problem_responses
-from app.core.security import Caller, NotSignedIn, RoleNotHeld, SocketCaller, offered_subprotocol
+from app.core.security import (
+    Caller,
+    NotSignedIn,
+    OriginNotAllowed,
+    RoleNotHeld,
+    SocketCaller,
+    TokenExpired,
+    offered_subprotocol,
+)
 from app.core.services import service
 from app.core.wire import Id, Timestamp
 from app.modules.care_team.service import NotOnCareTeam, NotOwnRecord, PatientIdRequired
@@ -43,9 +51,19 @@ Access = Annotated[VitalsAccess, service(VitalsAccess)]
 Rights = Annotated[SocketRights, service(SocketRights)]
 
 _SENDING = problem_responses(
-    NotSignedIn, PatientIdRequired, RoleNotHeld, NotOnCareTeam, NotOwnRecord, InvalidReadings, ServiceUnavailable
+    NotSignedIn,
+    TokenExpired,
+    OriginNotAllowed,
+    PatientIdRequired,
+    RoleNotHeld,
+    NotOnCareTeam,
+    NotOwnRecord,
+    InvalidReadings,
+    ServiceUnavailable,
 )
-_READING = problem_responses(NotSignedIn, PatientIdRequired, NotOnCareTeam, InvalidField, ServiceUnavailable)
+_READING = problem_responses(
+    NotSignedIn, TokenExpired, PatientIdRequired, NotOnCareTeam, InvalidField, ServiceUnavailable
+)
 
 
 @router.post("", summary="Send one reading", status_code=201, responses=_SENDING)

@@ -194,9 +194,16 @@ class VitalsService:
         async with self._reading() as session:
             newest = await repository.newest(session, patient_id)
             last = await repository.newest_first(session, recent, limit=MOST_PRIMED)
-            await self._rules.prime(patient_id, [(it.type, it.value, it.measured_at) for it in reversed(last)])
+        # Outside the session: who holds a connection while waiting for another can wait for ever.
+        await self._prime_rules(patient_id, [(it.type, it.value, it.measured_at) for it in reversed(last)])
         track.newest = {reading.type: reading.measured_at for reading in newest}
         return track.newest
+
+    async def _prime_rules(self, patient_id: str, readings: Sequence[tuple[str, float, datetime]]) -> None:
+        try:
+            await self._rules.prime(patient_id, readings)
+        except (SQLAlchemyError, OSError) as error:
+            raise ServiceUnavailable("the database does not answer") from error
 
     async def _unseen(
         self, patient_id: str, newest: Mapping[str, datetime], readings: Sequence[Reading]
@@ -232,14 +239,13 @@ class VitalsService:
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncSession]:
-        """A short session to read with, which ends in order even when a socket is closed meanwhile.
+        """A short session to read with.
 
         Raises:
             ServiceUnavailable: the database does not answer.
         """
         try:
-            with anyio.CancelScope(shield=True):
-                async with self._db.read() as session:
-                    yield session
+            async with self._db.read() as session:
+                yield session
         except (SQLAlchemyError, OSError) as error:
             raise ServiceUnavailable("the database does not answer") from error

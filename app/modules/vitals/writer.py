@@ -110,10 +110,8 @@ class ReadingWriter:
         pause_seconds = FIRST_PAUSE_SECONDS
         while True:
             try:
-                # A transaction that has begun is let end, so that its connection goes back in order.
-                with anyio.CancelScope(shield=True):
-                    async with self._db.write() as session:
-                        await repository.insert_new(session, batch)
+                async with self._db.write() as session:
+                    await repository.insert_new(session, batch)
                 return
             except (SQLAlchemyError, OSError):
                 self._metrics.worker_failures.labels(worker="vitals_writer").inc()

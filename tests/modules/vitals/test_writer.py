@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
-import anyio.lowlevel
 import pytest
 import sqlalchemy as sa
 
@@ -12,6 +11,7 @@ from app.modules.vitals.repository import NewReading
 from app.modules.vitals.writer import BATCH_READINGS, ReadingWriter
 from tests.modules.vitals.station import PATIENT, Station
 from tests.modules.ward import Ward
+from tests.servers import until
 
 pytestmark = pytest.mark.anyio
 
@@ -50,8 +50,7 @@ async def test_what_is_flushed_is_in_the_table(station: Station) -> None:
 async def test_readings_are_written_without_being_asked_for(station: Station) -> None:
     with anyio.fail_after(PATIENCE_SECONDS):
         await station.writer.put(new(station, 1))
-        while len(station.writer):
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: len(station.writer) == 0)
     assert len(await station.stored()) == 1
 
 
@@ -94,9 +93,8 @@ async def test_a_full_queue_makes_the_sender_wait_until_there_is_room(ward: Ward
         await anyio.wait_all_tasks_blocked()
         assert len(writer) == 2
         async with running(writer):
-            with anyio.fail_after(PATIENCE_SECONDS):
-                while len(await station.stored()) < 3:
-                    await anyio.lowlevel.checkpoint()
+            await until(lambda: len(writer) == 0)
+    assert len(await station.stored()) == 3
 
 
 async def test_a_sender_that_gives_up_waiting_has_left_nothing(ward: Ward) -> None:
@@ -117,8 +115,7 @@ async def test_nothing_is_lost_while_the_database_refuses(station: Station) -> N
     await rename(station.ward, "vital_readings", "out_of_reach")
     with anyio.fail_after(PATIENCE_SECONDS):
         await station.writer.put(new(station, 3))
-        while not station.count("tocsin_worker_failures_total", worker="vitals_writer"):
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: station.count("tocsin_worker_failures_total", worker="vitals_writer"))
         await rename(station.ward, "out_of_reach", "vital_readings")
         await station.writer.flush()
     assert len(await station.stored()) == 3
