@@ -152,7 +152,11 @@ class AlertClient:
             case "message" if event.data:  # A keepalive is a message without data: it only moves the cursor.
                 await self._deal_with(read_object(event.data))
             case "stream.opened":
-                self._opened(read_object(event.data))
+                opened = read_object(event.data)
+                why_not = f" (cannot continue: {opened['reason']})" if opened.get("reason") else ""
+                self.say(
+                    "--- connected: " + ("what was missed" if opened.get("recovered") else f"open alerts{why_not}")
+                )
             case "stream.ready":
                 self.backoff.failures = 0
                 self.say("--- up to date, listening")
@@ -165,13 +169,6 @@ class AlertClient:
         # so that being cut off in the middle of one brings the whole of it again.
         self.cursor.advance(event.id)
 
-    def _opened(self, opened: Alert) -> None:
-        if opened.get("recovered"):
-            self.say("--- connected: what was missed follows")
-        else:
-            why = f"cannot continue ({opened.get('reason', 'no reason given')}), " if self.cursor.value else ""
-            self.say(f"--- connected: {why}open alerts follow")
-
     async def _deal_with(self, alert: Alert) -> None:
         if "alertId" not in alert:
             return
@@ -182,13 +179,13 @@ class AlertClient:
 
     async def _acknowledge(self, alert: Alert, body: Mapping[str, str]) -> None:
         alert_id = str(alert["alertId"])
-        # A request that gets no answer raises, which ends the stream: it comes back with the same alert, and we ask
-        # again. The server answers a repeated acknowledgement as it did the first.
-        response = await self.http.post(
-            f"/api/v1/alerts/alerts/{quote(alert_id, safe='')}/acknowledge",
-            params={"patient_id": str(alert.get("patientId", ""))},
-            json=dict(body),
-        )
+        path = f"/api/v1/alerts/alerts/{quote(alert_id, safe='')}/acknowledge"
+        # Without an answer we leave the stream and come back: it brings the same alert, and we ask again. A repeated
+        # acknowledgement is answered as the first one was.
+        try:
+            response = await self.http.post(path, params={"patient_id": str(alert.get("patientId"))}, json=dict(body))
+        except httpx.RequestError as error:
+            raise Lost(f"acknowledging {alert_id}: {type(error).__name__}") from error
         if response.is_server_error or response.status_code in WORTH_ANOTHER_TRY:
             raise Lost(f"acknowledging {alert_id}: {explain(response)}")
         self.say(f"--- acknowledged {alert_id}" if response.is_success else f"--- {alert_id}: {explain(response)}")
@@ -240,14 +237,14 @@ def format_alert(alert: Alert, *, colour: bool) -> str:
     symbol = "!!!" if technical else SYMBOLS.get(priority, "*  ")
     happened = str(alert.get("event")).removeprefix("alert_").upper()
     if happened == "ACKNOWLEDGED":
-        happened += f" as {alert.get('status')} by {alert.get('acknowledgedBy')}"
+        note = f": {alert['note']}" if alert.get("note") else ""
+        happened += f" as {alert.get('status')} by {alert.get('acknowledgedBy')}{note}"
     elif happened == "ESCALATED":
         happened += f" to level {alert.get('escalationLevel')}"
-    note = f" “{alert['note']}”" if alert.get("note") else ""
     time = str(alert.get("occurredAt") or alert.get("timestamp"))[11:19]
     line = printable(
         f"{time}Z {symbol} patient {alert.get('patientId')}: {describe(alert)}"
-        f" — {happened}{note} [{alert.get('tier')}, {alert['alertId']}]"
+        f" — {happened} [{alert.get('tier')}, {alert['alertId']}]"
     )
     return f"\x1b[{COLOURS.get(priority, '36')}m{line}\x1b[0m" if colour else line
 
@@ -279,7 +276,7 @@ def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace
     add("--acknowledge", action="store_true", help="acknowledge each active alert that comes")
     add("--status", choices=["acknowledged", "confirmed", "false_alarm", "resolved"], help="what to acknowledge it as")
     add("--note", help="a note to acknowledge it with")
-    add("--cursor-file", type=Path, help="keep the position here, to miss nothing across restarts of this client")
+    add("--cursor-file", type=Path, help="keep the position of this stream here, to miss nothing across restarts")
     add("--exit-after", type=int, metavar="N", help="end after N alert events")
     options = parser.parse_args(arguments)
     if not options.token or not options.token.isascii() or not options.token.isprintable():

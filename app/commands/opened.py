@@ -1,9 +1,9 @@
-"""The database as a command opens it: directly, beside a server that may be running on it."""
+"""What every command that works on the database does: open it, and say in one line what is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,15 +11,12 @@ import anyio
 from sqlalchemy.exc import DBAPIError
 
 from app.commands.ending import end
-from app.core.access import AccessChanges
-from app.core.bus import InProcessBus
-from app.core.clock import SystemClock
 from app.core.config import Settings, SettingsError, load_settings
 from app.core.db import Database, DatabaseNotCurrent, prepare
 from app.core.errors import AppError
 from app.core.logging import configure_logging
-from app.core.metrics import Metrics
-from app.core.security import TokenSigner, secret_key
+from app.main import wire
+from app.modules.alerts.rules_file import RulesFileError
 from app.modules.auth.service import AuthService
 from app.modules.care_team.service import CareTeamService
 from app.modules.patients.service import PatientService
@@ -28,58 +25,16 @@ from app.modules.users.service import UserService
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What the commands of an operator work with."""
+@contextmanager
+def explained() -> Iterator[None]:
+    """End the command with one line on stderr when what surrounds it is not in order.
 
-    db: Database
-    users: UserService
-    patients: PatientService
-    care_team: CareTeamService
-    auth: AuthService
-
-
-@asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Opened]:
-    """The services on the database that the settings name; a new database is brought up to date first.
-
-    A running server learns of changed rights by looking for them, so that nothing here has to tell it.
-
-    Raises:
-        DatabaseNotCurrent: the database is not new, and not up to date.
-    """
-    db = Database(settings.sqlalchemy_url)
-    try:
-        await prepare(db)
-        clock = SystemClock()
-        access = AccessChanges(db, InProcessBus(), poll_seconds=settings.log_poll_seconds)
-        users = UserService(db, access, clock)
-        patients = PatientService(db, access, users, clock)
-        care_team = CareTeamService(db, access, patients, users, clock)
-        signer = TokenSigner(secret_key(settings))
-        auth = AuthService(db, access, users, patients, signer, settings, clock, Metrics())
-        yield Opened(db, users, patients, care_team, auth)
-    finally:
-        await db.close()
-
-
-def run(work: Callable[[Opened], Awaitable[T]]) -> T:
-    """Do one piece of work on the database, or end the command with one line on stderr.
-
-    The exit status is 2 for a setting that cannot be used, and 1 for everything that is refused.
+    The exit status is 2 for what the operator has set, and 1 for everything that is refused.
     """
     try:
-        settings = load_settings()
-    except SettingsError as error:
+        yield
+    except (SettingsError, RulesFileError) as error:
         end(str(error), status=2)
-    configure_logging(settings.log_level, settings.log_format)
-
-    async def work_on_database() -> T:
-        async with open_database(settings) as opened:
-            return await work(opened)
-
-    try:
-        return anyio.run(work_on_database)
     except AppError as error:
         end(error.detail, status=1)
     except DatabaseNotCurrent as error:
@@ -88,3 +43,59 @@ def run(work: Callable[[Opened], Awaitable[T]]) -> T:
         end(f"the database refuses: {error.orig}", status=1)
     except OSError as error:  # the data folder, or a database server that does not answer
         end(f"the database cannot be opened: {error}", status=1)
+
+
+def read_settings() -> Settings:
+    """The settings, with the log set up as they say.
+
+    Raises:
+        SettingsError: one of them cannot be used.
+    """
+    settings = load_settings()
+    configure_logging(settings.log_level, settings.log_format)
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the commands of an operator work with."""
+
+    users: UserService
+    patients: PatientService
+    care_team: CareTeamService
+    auth: AuthService
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Opened]:
+    """The services, without their workers, on a database that is up to date; a new one is set up first.
+
+    A running server learns of changed rights by looking for them, so that nothing here has to tell it.
+
+    Raises:
+        DatabaseNotCurrent: the database is not new, and not up to date.
+    """
+    services = wire(settings)
+    db = services.get(Database)
+    try:
+        await prepare(db)
+        yield Opened(
+            services.get(UserService),
+            services.get(PatientService),
+            services.get(CareTeamService),
+            services.get(AuthService),
+        )
+    finally:
+        await db.close()
+
+
+def run(work: Callable[[Opened], Awaitable[T]]) -> T:
+    """Do one piece of work on the database, beside a server that may be running on it."""
+
+    async def work_on_database() -> T:
+        async with open_database(read_settings()) as opened:
+            return await work(opened)
+
+    with explained():
+        return anyio.run(work_on_database)
+    raise AssertionError("`explained` lets no error through")

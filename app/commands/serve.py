@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import signal
 import socket
+from collections.abc import Awaitable, Callable
 from types import FrameType
+from typing import TypeVar
 
 import anyio
 import structlog
@@ -13,13 +16,14 @@ from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
 from app.commands.ending import end
-from app.core.config import Settings, SettingsError, load_settings
-from app.core.db import Database, DatabaseNotCurrent, prepare
-from app.core.logging import configure_logging
+from app.commands.opened import explained, read_settings
+from app.core.config import Settings
+from app.core.db import Database, prepare
 from app.core.services import Services
 from app.main import create_app
 from app.modules.alerts.manager import AlertConnectionManager
-from app.modules.alerts.rules_file import RulesFileError
+
+T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
@@ -60,63 +64,45 @@ class TocsinServer(uvicorn.Server):
 
 def serve(host: str, port: int) -> None:
     """Run the server until a signal ends it; everything that cannot work is said before it listens."""
-    settings = _settings()
-    try:
+    with explained():
+        settings = read_settings()
         app = create_app(settings)
-    except RulesFileError as error:
-        end(str(error), status=2)
-    _migrate_if_new(settings)
+        anyio.run(_use_database, settings, prepare)
     with listen(host, port) as listener:
         address, bound_port = listener.getsockname()[:2]
         _log.info("server.listening", url=f"http://{address}:{bound_port}", database=_where(settings))
+        # uvicorn raises the signal again once it has stopped in good order. Without a handler of ours
+        # SIGTERM would then kill the process, and its exit status tell of a crash.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             TocsinServer(app, settings).run(sockets=[listener])
         except KeyboardInterrupt:
-            # uvicorn raises the signal again once it has stopped in good order.
             _log.info("server.stopped")
 
 
 def migrate() -> None:
     """Bring the database to the schema of this version, and say what was done."""
-    settings = _settings()
-
-    async def work() -> tuple[str | None, str | None]:
-        db = Database(settings.sqlalchemy_url)
-        try:
-            before = await db.revision()
-            await db.migrate()
-            return before, await db.revision()
-        finally:
-            await db.close()
-
-    before, after = anyio.run(work)
+    with explained():
+        settings = read_settings()
+        before, after = anyio.run(_use_database, settings, _migrate)
     if before == after:
         print(f"{_where(settings)} stands at migration {after} already")
     else:
         print(f"{_where(settings)} went from {before or 'new'} to migration {after}")
 
 
-def _settings() -> Settings:
+async def _migrate(db: Database) -> tuple[str | None, str | None]:
+    before = await db.revision()
+    await db.migrate()
+    return before, await db.revision()
+
+
+async def _use_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
+    db = Database(settings.sqlalchemy_url)
     try:
-        settings = load_settings()
-    except SettingsError as error:
-        end(str(error), status=2)
-    configure_logging(settings.log_level, settings.log_format)
-    return settings
-
-
-def _migrate_if_new(settings: Settings) -> None:
-    async def work() -> None:
-        db = Database(settings.sqlalchemy_url)
-        try:
-            await prepare(db)
-        finally:
-            await db.close()
-
-    try:
-        anyio.run(work)
-    except DatabaseNotCurrent as error:
-        end(str(error), status=1)
+        return await work(db)
+    finally:
+        await db.close()
 
 
 def listen(host: str, port: int) -> socket.socket:

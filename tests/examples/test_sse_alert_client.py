@@ -265,6 +265,7 @@ def test_a_note_cannot_steer_the_terminal() -> None:
     fields = {"event": "alert_acknowledged", "acknowledgedBy": "nurse", "note": "\x1b[2Jgone\r\n\u202e"}
     line = format_alert(dict(ALERT, **fields), colour=False)
     assert line.isprintable()
+    assert "?[2Jgone???" in line
     assert printable("ward “3”") == "ward “3”"
 
 

@@ -95,9 +95,7 @@ class DemoServer:
                             return
                         await asyncio.sleep(POLL_SECONDS)
             except TimeoutError:
-                raise CommandError(
-                    f"the server did not answer within {START_SECONDS:g} s", self._last_words()
-                ) from None
+                raise CommandError(f"the server did not answer within {START_SECONDS:g} s", self.last_words()) from None
 
     async def watch(self) -> None:
         """Raise as soon as the server has ended by itself."""
@@ -130,6 +128,11 @@ class DemoServer:
             raise CommandError(f"tocsin {' '.join(arguments[:2])} failed: {err.decode(errors='replace').strip()}")
         return out.decode().strip()
 
+    def last_words(self) -> str:
+        """The end of its log."""
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-SHOWN_LOG_LINES:]) or "(its log is empty)"
+
     def stop(self) -> None:
         """Return when the server has ended: asked politely first, and killed after ten seconds."""
         self._process.terminate()
@@ -149,11 +152,7 @@ class DemoServer:
 
     def _require_alive(self) -> None:
         if (code := self._process.poll()) is not None:
-            raise CommandError(f"the server ended with code {code}", self._last_words())
-
-    def _last_words(self) -> str:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join(lines[-SHOWN_LOG_LINES:]) or "(its log is empty)"
+            raise CommandError(f"the server ended with code {code}", self.last_words())
 
 
 def demo_environment(inherited: Mapping[str, str], folder: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.live import Live
 
+from app.commands.connection import CommandError
 from app.commands.demo.devices import run_device
 from app.commands.demo.feeds import AlertFeed, Watcher, follow_vitals
 from app.commands.demo.handout import (
@@ -55,7 +56,10 @@ async def run_demo(port: int, show: Show) -> None:
     require_free_port(port)
     print(f"starting Tocsin on port {port} …", flush=True)
     async with running_server(port) as server:
-        await furnish(server)
+        try:
+            await furnish(server)
+        except CommandError as error:
+            raise CommandError(str(error), error.details or server.last_words()) from None
         tokens = Tokens(server)
         await run_together(server.watch(), show(server, tokens))
 

@@ -74,7 +74,7 @@ def render_patients(model: WardModel, now: datetime) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("Patient")
     for title, unit, _ in COLUMNS:
-        table.add_column(f"{title} {unit}", justify="right", min_width=9)
+        table.add_column(f"{title} {unit}", justify="right", min_width=8)
     table.add_column("BP mmHg", justify="right", min_width=12)
     for bed in BEDS:
         numbers = [number_cell(model.number(bed.id, kind, now)) for _, _, kind in COLUMNS]

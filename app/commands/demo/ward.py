@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -106,11 +107,11 @@ class Tokens:
     def __init__(self, server: DemoServer) -> None:
         self._server = server
         self._kept: dict[str, tuple[str, datetime]] = {}
-        self._making = asyncio.Lock()
+        self._making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def of(self, person: Person) -> str:
         """A token of that account that holds for hours yet."""
-        async with self._making:
+        async with self._making[person.email]:
             kept = self._kept.get(person.email)
             if kept is not None and now() - kept[1] < TOKEN_KEPT:
                 return kept[0]
