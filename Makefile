@@ -67,7 +67,7 @@ demo: install ## start a server with a ward to look at, until Ctrl-C (PORT=8000)
 .PHONY: test
 test: install ## run every test and hold the coverage (ARGS= picks tests, and holds no coverage)
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage run -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report $(if $(strip $(ARGS)),,--fail-under=$(MINIMUM_COVERAGE))
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 import structlog
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from app import __version__
 from app.core import operations
@@ -19,6 +20,7 @@ from app.core.db import Database, prepare
 from app.core.errors import install_error_handlers
 from app.core.metrics import Metrics
 from app.core.middleware import BodyLimit, ResponseHeaders
+from app.core.openapi import DescribedAPI
 from app.core.operations import ReadinessChecks
 from app.core.security import Authenticator, TokenSigner, secret_key
 from app.core.services import Services
@@ -45,6 +47,7 @@ from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.rights import SocketRights
 from app.modules.vitals.router import router as vitals_router
 from app.modules.vitals.service import VitalsService
+from app.modules.vitals.signs import NUMERICS
 from app.modules.vitals.writer import ReadingWriter
 
 _log = structlog.get_logger(__name__)
@@ -55,6 +58,12 @@ right people over server-sent events. What nobody acknowledges escalates.
 
 Sign in with `POST /api/v1/login/access-token` and send the token as `Authorization: Bearer`; browsers
 use `POST /api/v1/login/cookie`. Every error is `application/problem+json` (RFC 9457) with a stable `code`.
+The code of a 401 says what to do: `token_expired` asks for a refresh, `not_signed_in`, `session_ended`
+and `account_disabled` for a new sign-in.
+
+Three WebSockets are not described below: `/api/v1/vitals/ws/mobile` takes vital signs,
+`/api/v1/vitals/ws/frontend` shows them, and `/api/v1/alerts/ws` is the legacy channel of alerts. They take
+the token as the subprotocol pair `bearer, <token>`, as a cookie from an allowed origin, or as `?token=`.
 """
 
 
@@ -64,6 +73,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     Raises:
         RulesFileError: the rules cannot be used.
     """
+    rules = load_rules(settings.rules_file, units={name: sign.unit for name, sign in NUMERICS.items()})
     services = Services()
     clock = services.add(Clock, clock or SystemClock())  # type: ignore[type-abstract]
     services.add(Settings, settings)
@@ -79,9 +89,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     auth = services.add(AuthService, AuthService(db, access, users, patients, signer, settings, clock, metrics))
     services.add(Authenticator, auth)  # type: ignore[type-abstract]
 
-    alerts = services.add(
-        AlertService, AlertService(db, bus, clock, metrics, load_rules(settings.rules_file), care_team)
-    )
+    alerts = services.add(AlertService, AlertService(db, bus, clock, metrics, rules, care_team))
     log = StoredLog(db)
     manager = services.add(
         AlertConnectionManager,
@@ -117,7 +125,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
 def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     """The application, ready to be served by any ASGI server."""
     services = wire(settings, clock=clock)
-    app = FastAPI(
+    app = DescribedAPI(
         title="Tocsin",
         version=__version__,
         description=_DESCRIPTION,
@@ -139,6 +147,13 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         app.include_router(router)
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
     app.add_middleware(ResponseHeaders, metrics=services.get(Metrics))
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.allowed_origins,
+        allow_credentials=True,
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+    )
     return app
 
 

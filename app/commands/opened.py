@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.commands.ending import end
 from app.core.config import Settings, SettingsError, load_settings
-from app.core.db import Database, DatabaseNotCurrent, prepare
+from app.core.db import Database, SchemaError, prepare
 from app.core.errors import AppError
 from app.core.logging import configure_logging
 from app.main import wire
@@ -37,7 +37,7 @@ def explained() -> Iterator[None]:
         end(str(error), status=2)
     except AppError as error:
         end(error.detail, status=1)
-    except DatabaseNotCurrent as error:
+    except SchemaError as error:
         end(str(error), status=1)
     except DBAPIError as error:
         end(f"the database refuses: {error.orig}", status=1)

@@ -20,6 +20,7 @@ from app.core.roles import Role, from_mask, to_mask
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 #: How long a writer waits for another process that holds the SQLite write lock.
 BUSY_TIMEOUT_SECONDS = 30
@@ -112,9 +113,9 @@ class Database:
                     yield session
 
     async def ping(self) -> None:
-        """Ask the database for an answer, whatever it be."""
+        """Ask the database for an answer out of a table: SQLite gives any other without looking at its file."""
         async with self.read() as session:
-            await session.execute(sa.text("SELECT 1"))
+            await session.execute(sa.text("SELECT version_num FROM alembic_version"))
 
     def checked_out(self) -> int:
         """How many connections are in use at this moment."""
@@ -133,7 +134,14 @@ class Database:
             return found
 
     async def migrate(self) -> None:
-        """Bring the schema to the newest migration."""
+        """Bring the schema to the newest migration.
+
+        Raises:
+            MigrationUnknown: it stands at one that this version of the code does not have.
+        """
+        found = await self.revision()
+        if found is not None and not _is_known(found):
+            raise MigrationUnknown(found)
         async with self._writer.connect() as connection:
             await connection.run_sync(_upgrade)
             await connection.commit()
@@ -144,11 +152,22 @@ def _let_end() -> anyio.CancelScope:
     return anyio.CancelScope(shield=True)
 
 
-class DatabaseNotCurrent(Exception):
+class SchemaError(Exception):
+    """The schema is not one that this version of the code can work with."""
+
+
+class DatabaseNotCurrent(SchemaError):
     """The schema is not the one that this version of the code needs."""
 
     def __init__(self, found: str, needed: str) -> None:
         super().__init__(f"the database stands at migration {found}, this version needs {needed}: run `tocsin migrate`")
+
+
+class MigrationUnknown(SchemaError):
+    """The schema was made by another version of the code, most likely a newer one."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f"the database stands at migration {found}, which this version does not know: use a newer one")
 
 
 async def prepare(db: Database) -> None:
@@ -166,11 +185,13 @@ async def prepare(db: Database) -> None:
 
 def newest_revision() -> str:
     """The migration that this version of the code needs."""
-    from alembic.script import ScriptDirectory
-
-    head = ScriptDirectory.from_config(_alembic_config()).get_current_head()
+    head = _migrations().get_current_head()
     assert head is not None
     return head
+
+
+def _is_known(revision: str) -> bool:
+    return any(script.revision == revision for script in _migrations().walk_revisions())
 
 
 def _upgrade(connection: sa.Connection) -> None:
@@ -179,6 +200,12 @@ def _upgrade(connection: sa.Connection) -> None:
     config = _alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _migrations() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_alembic_config())
 
 
 def _alembic_config() -> Config:

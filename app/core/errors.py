@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
@@ -18,18 +18,30 @@ from starlette.websockets import WebSocket, WebSocketState
 PROBLEM_JSON = "application/problem+json"
 POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
 
+#: Where the interface description keeps its schemas.
+SCHEMAS = "#/components/schemas/"
+
 _log = structlog.get_logger(__name__)
+
+
+class FieldProblem(BaseModel):
+    """A value that cannot be, and what would be right."""
+
+    field: str
+    message: str
 
 
 class Problem(BaseModel):
     """How every error is answered (RFC 9457). `code` is a stable word for programs."""
+
+    model_config = ConfigDict(extra="allow")
 
     type: str = "about:blank"
     title: str
     status: int
     detail: str
     code: str
-    errors: list[dict[str, str]] | None = None
+    errors: list[FieldProblem] | None = None
 
 
 class AppError(Exception):
@@ -102,10 +114,15 @@ def problem_responses(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]
     return {
         status: {
             "description": ", ".join(f"`{code}`" for code in codes),
-            "content": {PROBLEM_JSON: {"schema": Problem.model_json_schema()}},
+            "content": problem_content(),
         }
         for status, codes in by_status.items()
     }
+
+
+def problem_content() -> dict[str, Any]:
+    """What OpenAPI says of the body of an error."""
+    return {PROBLEM_JSON: {"schema": {"$ref": SCHEMAS + Problem.__name__}}}
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -121,14 +138,16 @@ def install_error_handlers(app: FastAPI) -> None:
 
 def validation_problem(error: RequestValidationError | WebSocketRequestValidationError) -> JSONResponse:
     """The answer that names each field that cannot be, and says what would be right."""
-    errors = [{"field": _field(item), "message": str(item["msg"])} for item in error.errors()]
+    errors = [_field_problem(item) for item in error.errors()]
     detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
     return problem_response(422, "validation_error", detail, extra={"errors": errors})
 
 
-def _field(item: dict[str, Any]) -> str:
-    # Of a body that is no JSON the location is the number of a character, and not that of an item.
-    return "body" if item["type"] == "json_invalid" else field_path(item["loc"])
+def _field_problem(item: dict[str, Any]) -> dict[str, str]:
+    if item["type"] == "json_invalid":
+        # Its location is the number of a character, and not that of an item.
+        return {"field": "body", "message": f"not JSON: {item['ctx']['error']}"}
+    return {"field": field_path(item["loc"]), "message": str(item["msg"])}
 
 
 def field_path(location: tuple[int | str, ...]) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from app.core.metrics import Metrics
 from app.core.services import service
@@ -41,20 +41,41 @@ class ReadinessChecks:
         return "ok"
 
 
+class Health(BaseModel):
+    """Said by a process that answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """Each check by name: `ok`, or in a few words what is wrong."""
+
+    status: Literal["ok", "not_ready"]
+    checks: dict[str, str]
+
+
 @router.get("/healthz", summary="Whether the process answers at all")
-async def healthz() -> dict[str, str]:
-    return {"status": "ok"}
+async def healthz() -> Health:
+    return Health()
 
 
-@router.get("/readyz", summary="Whether the database, the bus and the escalation worker are in order")
-async def readyz(checks: Annotated[ReadinessChecks, service(ReadinessChecks)]) -> JSONResponse:
+@router.get(
+    "/readyz",
+    summary="Whether the database, the bus and the escalation worker are in order, and streams may be opened",
+    responses={503: {"model": Readiness, "description": "One of them is not: send no traffic here"}},
+)
+async def readyz(response: Response, checks: Annotated[ReadinessChecks, service(ReadinessChecks)]) -> Readiness:
     results = await checks.run()
     is_ready = all(result == "ok" for result in results.values())
-    return JSONResponse(
-        {"status": "ok" if is_ready else "not_ready", "checks": results}, status_code=200 if is_ready else 503
-    )
+    response.status_code = 200 if is_ready else 503
+    return Readiness(status="ok" if is_ready else "not_ready", checks=results)
 
 
-@router.get("/metrics", summary="Metrics in the Prometheus text format", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Metrics in the Prometheus text format",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 async def metrics(metrics: Annotated[Metrics, service(Metrics)]) -> Response:
     return Response(metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import jwt
 from fastapi import Depends
+from fastapi.security import APIKeyCookie, OAuth2PasswordBearer
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from starlette.requests import HTTPConnection
@@ -22,6 +23,7 @@ from app.core.roles import Role
 from app.core.services import services_of
 
 ACCESS_COOKIE = "access_token"
+SIGN_IN_PATH = "/api/v1/login/access-token"
 KEY_FILE = "secret.key"
 BEARER_SUBPROTOCOL = "bearer"
 _ALGORITHM = "HS256"
@@ -196,7 +198,11 @@ def require_allowed_origin(connection: HTTPConnection, settings: Settings) -> No
     origin = connection.headers.get("origin")
     if origin is None:
         raise OriginNotAllowed(None)
-    is_own = urlsplit(origin).netloc == connection.headers.get("host")
+    try:
+        host = urlsplit(origin).netloc
+    except ValueError:  # no address at all
+        raise OriginNotAllowed(origin) from None
+    is_own = host != "" and host == connection.headers.get("host")
     if not is_own and origin not in settings.allowed_origins:
         raise OriginNotAllowed(origin)
 
@@ -213,7 +219,26 @@ async def authenticate(connection: HTTPConnection, *, allow_query: bool = False)
     return await services.get(Authenticator).authenticate(token)  # type: ignore[type-abstract]
 
 
-async def _caller(connection: HTTPConnection) -> Principal:
+# What the interface description says of `presented_token`; they let everybody pass.
+_BEARER = OAuth2PasswordBearer(
+    SIGN_IN_PATH, scheme_name="bearer", description="`Authorization: Bearer` with an access token.", auto_error=False
+)
+_COOKIE = APIKeyCookie(
+    name=ACCESS_COOKIE,
+    scheme_name="cookie",
+    description="Set by `POST /api/v1/login/cookie`. A request that writes needs an allowed `Origin` as well.",
+    auto_error=False,
+)
+
+#: For a route that calls `authenticate` itself, and lets some callers in without.
+DESCRIBED_WAYS_IN: dict[str, Any] = {"security": [{_BEARER.scheme_name: []}, {_COOKIE.scheme_name: []}, {}]}
+
+
+async def _caller(
+    connection: HTTPConnection,
+    _bearer: Annotated[str | None, Depends(_BEARER)],
+    _cookie: Annotated[str | None, Depends(_COOKIE)],
+) -> Principal:
     return await authenticate(connection)
 
 

@@ -13,6 +13,18 @@ from app.core.timestamps import to_utc
 #: An id: at most 64 characters that are safe in a path, a header and a log line.
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 
+
+def _refuse_unstorable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must hold no NUL character")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("must hold no half of a surrogate pair")
+    return text
+
+
+#: A text of people. PostgreSQL stores no NUL, and no database what JSON can spell but UTF-8 cannot.
+Text = Annotated[str, AfterValidator(_refuse_unstorable)]
+
 #: A time with its offset, kept in UTC.
 Timestamp = Annotated[AwareDatetime, AfterValidator(to_utc)]
 

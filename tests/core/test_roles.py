@@ -60,6 +60,6 @@ def test_a_mask_of_a_later_version_keeps_the_roles_that_are_known() -> None:
 
 
 def test_the_groups_are_those_of_the_contract() -> None:
-    assert CARE_ROLES == {Role.CAREGIVER, Role.DOCTOR, Role.NURSE, Role.DISPATCHER, Role.FIRST_RESPONDER}
+    assert {Role.CAREGIVER, Role.DOCTOR, Role.NURSE, Role.DISPATCHER, Role.FIRST_RESPONDER} == CARE_ROLES
     assert set(Role) - AUDIENCE_ROLES == {Role.DEVICE}, "a device opens no streams"
     assert set(Role) - GRANTED_ROLES == {Role.HOSPITAL}, "who is a doctor or an admin acts for the hospital"

@@ -11,7 +11,9 @@ from app.core.timestamps import from_rfc3339, to_rfc3339, to_utc
 
 RFC_3339_IN_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 OFFSETS = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-MOMENTS = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=OFFSETS)
+#: Two days from either end of the calendar, so that each is a moment in UTC as well.
+FIRST, LAST = datetime(1, 1, 3), datetime(9999, 12, 29)  # noqa: DTZ001
+MOMENTS = st.datetimes(FIRST, LAST, timezones=OFFSETS)
 
 
 @pytest.mark.parametrize(

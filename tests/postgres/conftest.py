@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,17 +15,16 @@ from tests.servers import free_port
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The address of a PostgreSQL server of our own, on loopback, that is gone after the tests."""
     pg_ctl = _find("pg_ctl")
     if pg_ctl is None:
         pytest.skip("no PostgreSQL server here: install it (Debian: apt-get install postgresql)")
-    folder = tmp_path_factory.mktemp("postgresql")
-    # PostgreSQL refuses to run as root; the system's own account for it does as well.
+    # A short path that others may enter: PostgreSQL refuses to run as root, and has its socket here.
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-pg-"))
+    folder.chmod(0o755)
     as_user = {"user": "postgres"} if os.geteuid() == 0 else {}
     if as_user:
-        for parent in (folder, *folder.parents[:2]):
-            parent.chmod(0o755)
         shutil.chown(folder, "postgres")
     port = free_port()
     data = folder / "data"
@@ -43,6 +43,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
     finally:
         run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -210,6 +210,12 @@ class LifecycleError(Exception):
     """A command that the alert's state does not allow."""
 
 
+class AlertHasEnded(LifecycleError):
+    def __init__(self, alert_id: str) -> None:
+        super().__init__(f"{alert_id} has ended")
+        self.alert_id = alert_id
+
+
 class AcknowledgedByOther(LifecycleError):
     def __init__(self, acknowledgement: Acknowledgement) -> None:
         super().__init__(f"acknowledged already by {acknowledgement.actor.user_id}")
@@ -250,8 +256,17 @@ def raise_again(alert: Alert, finding: Finding, plan: Plan, *, now: datetime) ->
     """The same condition is reported while its alert is open.
 
     A more severe tier is a new alarm to people: it sounds again, belongs to nobody, and escalates
-    from the start. A repetition that says nothing new changes nothing.
+    from the start. A latched one whose condition returns milder keeps its tier.
+    A repetition that says nothing new changes nothing.
+
+    Raises:
+        AlertHasEnded: the alert is no longer open, and the condition needs a new one.
     """
+    if not alert.is_open:
+        raise AlertHasEnded(alert.alert_id)
+    if alert.signal is Signal.LATCHED and alert.tier.is_worse_than(finding.tier):
+        # Made milder, it would end by itself, and nobody would have seen how bad it was.
+        finding = replace(finding, tier=alert.tier)
     changed = (finding.tier, finding.vitals_window, finding.reasons) != (
         alert.finding.tier,
         alert.finding.vitals_window,
@@ -288,7 +303,7 @@ def acknowledge(
     """A person takes responsibility: the signal is silenced and escalation is disarmed.
 
     The same person repeating themselves changes nothing, so that a retry is harmless; saying
-    something else (another status) is told. An alert whose condition is gone (latched), or that the
+    something else (another status or note) is told. An alert whose condition is gone (latched), or that the
     person calls resolved, ends with it. One that ended by itself may still be acknowledged, once.
 
     Raises:
@@ -298,8 +313,9 @@ def acknowledge(
     if earlier is not None:
         if earlier.actor.user_id != actor.user_id:
             raise AcknowledgedByOther(earlier)
-        if earlier.status is status:
+        if earlier.status is status and note in {None, earlier.note}:
             return Transition(alert)
+        note = earlier.note if note is None else note
     acknowledged = replace(
         alert,
         acknowledgement=Acknowledgement(actor, status, note, now),
@@ -337,7 +353,7 @@ def condition_gone(alert: Alert, *, now: datetime) -> Transition:
     """
     if not alert.is_open or not alert.condition_present:
         return Transition(alert)
-    if alert.tier.priority is Priority.HIGH and alert.responsibility is not Responsibility.ACCEPTED:
+    if _latches(alert):
         return _told(replace(alert, condition_present=False, signal=Signal.LATCHED), EventType.UPDATED, now)
     return resolve(alert, now=now)
 
@@ -355,6 +371,10 @@ def escalate(alert: Alert, *, now: datetime) -> Transition:
         next_escalation_at=_due(alert.steps, level, now),
     )
     return _told(escalated, EventType.ESCALATED, now)
+
+
+def _latches(alert: Alert) -> bool:
+    return alert.tier.priority is Priority.HIGH and alert.responsibility is not Responsibility.ACCEPTED
 
 
 def _due(steps: tuple[EscalationStep, ...], level: int, now: datetime) -> datetime | None:

@@ -165,6 +165,13 @@ class StoredLog:
         async with self._db.read() as session:
             return await _bounds(session)
 
+    async def time_of(self, seq: int) -> datetime | None:
+        async with self._db.read() as session:
+            found: datetime | None = await session.scalar(
+                sa.select(AlertEventRow.occurred_at).where(AlertEventRow.seq == seq)
+            )
+            return found
+
     async def page(self, scope: Scope | None, *, after: int) -> LogPage:
         async with self._db.read() as session:
             bounds = await _bounds(session)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Header, Query, Response, WebSocket
 
+from app.core.bodies import JSONRoute
 from app.core.errors import problem_responses
 from app.core.metrics import Metrics
-from app.core.security import Caller, NotSignedIn, OriginNotAllowed, RoleNotHeld, SocketCaller, offered_subprotocol
+from app.core.security import (
+    Caller,
+    NotSignedIn,
+    OriginNotAllowed,
+    RoleNotHeld,
+    SocketCaller,
+    TokenExpired,
+    offered_subprotocol,
+)
 from app.core.services import service
 from app.core.wire import Id, Timestamp
+from app.modules.alerts.description import EVENT_STREAM
 from app.modules.alerts.errors import AlreadyAcknowledged, Draining, UnknownAlert
 from app.modules.alerts.lifecycle import Alert, Tier
 from app.modules.alerts.repository import HistoryFilter
@@ -28,9 +40,19 @@ from app.modules.alerts.schemas import (
 )
 from app.modules.alerts.service import AlertService
 from app.modules.alerts.streams import WEBSOCKET, AlertEventStream, AlertSocket, StreamOpener
-from app.modules.care_team.service import CareTeamService
+from app.modules.care_team.service import (
+    CareTeamService,
+    InvalidRole,
+    NotOnCareTeam,
+    PatientIdRequired,
+    WildcardNeedsAdmin,
+)
+from app.modules.patients.service import UnknownPatient
 
-router = APIRouter(prefix="/api/v1", tags=["alerts"])
+#: Two nodes' clocks may differ by so much; a snapshot too many does no harm.
+CLOCKS_DIFFER = timedelta(seconds=60)
+
+router = APIRouter(prefix="/api/v1", tags=["alerts"], route_class=JSONRoute)
 
 Alerts = Annotated[AlertService, service(AlertService)]
 CareTeam = Annotated[CareTeamService, service(CareTeamService)]
@@ -56,27 +78,20 @@ Replay = Annotated[
     Query(description="`none` leaves the snapshot of open alerts out when no cursor is brought."),
 ]
 
-_SCOPE_PROBLEMS = (NotSignedIn, OriginNotAllowed, RoleNotHeld)
-_STREAM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": (
-            "An event stream. `stream.opened` comes first, then a snapshot of open alerts (without ids) or, with a "
-            "cursor, everything that was missed, then `stream.ready`, then live events. Alert events are unnamed "
-            "messages whose data is one line of JSON (see AlertEventView); their id is `<epoch>-<seq>`. A quiet "
-            "stream carries a keepalive with the current id. `stream.closing` says why the server ends it."
-        ),
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    },
-    400: {"description": "`patient_id_required`"},
-    **problem_responses(*_SCOPE_PROBLEMS, Draining),
-}
+_CALLER_PROBLEMS = (NotSignedIn, TokenExpired, OriginNotAllowed)
+_STREAM_PROBLEMS = (NotSignedIn, TokenExpired, RoleNotHeld, Draining)
 
 
 @router.get(
     "/alerts/stream",
     summary="Listen to the alerts of a patient, or as an admin of all, as server-sent events",
     response_class=Response,
-    responses=_STREAM_RESPONSES,
+    responses={
+        200: EVENT_STREAM,
+        **problem_responses(
+            *_STREAM_PROBLEMS, InvalidRole, PatientIdRequired, WildcardNeedsAdmin, NotOnCareTeam, UnknownPatient
+        ),
+    },
 )
 async def stream_alerts(
     caller: Caller,
@@ -101,7 +116,7 @@ async def stream_alerts(
     "/caregivers/alerts/stream",
     summary="Listen to the alerts of every patient on whose care team the caller stands, as server-sent events",
     response_class=Response,
-    responses=_STREAM_RESPONSES,
+    responses={200: EVENT_STREAM, **problem_responses(*_STREAM_PROBLEMS)},
 )
 async def stream_alerts_of_care_teams(
     caller: Caller,
@@ -116,6 +131,10 @@ async def stream_alerts_of_care_teams(
     start = await opener.manager.where_to_start(
         last_event_id or last_event_id_in_query, wants_snapshot=replay != "none"
     )
+    newcomers: frozenset[str] = frozenset()
+    if start.recovered and (last_seen_at := await opener.manager.log.time_of(start.position)):
+        newcomers = await care_team.patients_granted_since(caller.user_id, last_seen_at - CLOCKS_DIFFER)
+    start = replace(start, newcomers=newcomers, tells_scope=True)
     return AlertEventStream(opener, caller, scope, care_team.caregiver_scope, start)
 
 
@@ -148,7 +167,7 @@ async def alert_socket(
     "/alerts/alerts/{alert_id}/acknowledge",
     summary="Take an alert on: it is silenced, and does not escalate any further",
     response_model=AlertOutcome,
-    responses=problem_responses(*_SCOPE_PROBLEMS, UnknownAlert, AlreadyAcknowledged),
+    responses=problem_responses(*_CALLER_PROBLEMS, NotOnCareTeam, UnknownAlert, AlreadyAcknowledged),
 )
 async def acknowledge_alert(
     alert_id: Id,
@@ -166,7 +185,7 @@ async def acknowledge_alert(
     "/alerts/alerts/{alert_id}/resolve",
     summary="Close an alert by hand",
     response_model=AlertOutcome,
-    responses=problem_responses(*_SCOPE_PROBLEMS, UnknownAlert),
+    responses=problem_responses(*_CALLER_PROBLEMS, NotOnCareTeam, UnknownAlert),
 )
 async def resolve_alert(
     alert_id: Id,
@@ -185,7 +204,10 @@ async def resolve_alert(
     description="A condition that has an open alert already is answered with that one, and status 200.",
     status_code=201,
     response_model=AlertView,
-    responses={200: {"model": AlertView}, **problem_responses(*_SCOPE_PROBLEMS)},
+    responses={
+        200: {"model": AlertView, "description": "The alert that was open already"},
+        **problem_responses(*_CALLER_PROBLEMS, RoleNotHeld, NotOnCareTeam, UnknownPatient),
+    },
 )
 async def raise_alert(body: AlertPayload, caller: Caller, alerts: Alerts) -> Response:
     alert, is_new = await alerts.raise_alert(caller, body)
@@ -196,7 +218,7 @@ async def raise_alert(body: AlertPayload, caller: Caller, alerts: Alerts) -> Res
     "/alerts",
     summary="The alerts that the caller may see, newest first",
     response_model=AlertPage,
-    responses=problem_responses(*_SCOPE_PROBLEMS),
+    responses=problem_responses(NotSignedIn, TokenExpired, NotOnCareTeam),
 )
 async def list_alerts(
     caller: Caller,
@@ -219,7 +241,7 @@ async def list_alerts(
     "/alerts/{alert_id}",
     summary="One alert, with everything that has happened to it",
     response_model=AlertDetail,
-    responses=problem_responses(NotSignedIn, UnknownAlert),
+    responses=problem_responses(NotSignedIn, TokenExpired, UnknownAlert),
 )
 async def get_alert(alert_id: Id, caller: Caller, alerts: Alerts) -> Response:
     alert, timeline = await alerts.get(caller, alert_id)

@@ -61,9 +61,10 @@ class Condition:
         for level in self.levels:
             window = values[-level.samples :]
             if len(window) == level.samples and all(self.direction.violates(v, level.limit) for v in window):
+                counted = "sample" if level.samples == 1 else "samples"
                 return Finding(
                     tier=level.tier,
-                    reasons=(f"{self.vital_type} {self.direction} {level.limit:g} for {level.samples} samples",),
+                    reasons=(f"{self.vital_type} {self.direction} {level.limit:g} for {level.samples} {counted}",),
                     vitals_window=tuple(window),
                     unit=self.unit,
                     threshold=self.thresholds.get(level.tier),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from importlib.resources import files
 from itertools import pairwise
@@ -18,19 +18,30 @@ from app.modules.alerts.rules import Condition, Direction, Level, RuleBook
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 Samples = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
+#: At most a day: whoever writes more has mistaken the unit.
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+
 
 class RulesFileError(Exception):
     """A rules file that cannot be used; its text names the place, and what would be right."""
 
 
 class _Step(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    after_seconds: Annotated[float, msgspec.Meta(gt=0)]
-    recipients: list[Role]
+    after_seconds: Seconds
+    recipients: Annotated[list[Role], msgspec.Meta(min_length=1)]
 
 
 class _Tier(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     recipients: Annotated[list[Role], msgspec.Meta(min_length=1)]
     escalation: list[_Step] = []
+
+
+class _Tiers(msgspec.Struct, forbid_unknown_fields=True):
+    """Every tier says who is told."""
+
+    slight: _Tier
+    moderate: _Tier
+    critical: _Tier
 
 
 class _Level(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -49,13 +60,17 @@ class _Condition(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class _RulesFile(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    tiers: dict[Tier, _Tier]
+    tiers: _Tiers
     conditions: list[_Condition]
-    max_reading_age_seconds: Annotated[float, msgspec.Meta(gt=0)] = 120.0
+    max_reading_age_seconds: Seconds = 120.0
 
 
-def load_rules(path: Path | None = None) -> RuleBook:
+def load_rules(path: Path | None = None, *, units: Mapping[str, str] | None = None) -> RuleBook:
     """The rules of a file, or the shipped ones.
+
+    Args:
+        units: the vital signs that are measured, each with its unit; a condition on any other could
+            never be met, and is refused.
 
     Raises:
         RulesFileError: the file is missing or wrong.
@@ -65,7 +80,10 @@ def load_rules(path: Path | None = None) -> RuleBook:
     except OSError as error:
         raise RulesFileError(f"{path}: {error.strerror}") from None
     try:
-        return parse_rules(text)
+        rules = parse_rules(text)
+        if units is not None:
+            _check_units(rules, units)
+        return rules
     except RulesFileError as error:
         raise RulesFileError(f"{path or 'default_rules.json'}: {error}") from None
 
@@ -80,9 +98,6 @@ def parse_rules(text: bytes) -> RuleBook:
         document = msgspec.json.decode(text, type=_RulesFile)
     except msgspec.DecodeError as error:
         raise RulesFileError(str(error)) from None
-    for tier in Tier:
-        if tier not in document.tiers:
-            raise RulesFileError(f"tiers: `{tier}` is missing; every tier says who is told")
     names = [condition.name for condition in document.conditions]
     for index, condition in enumerate(document.conditions):
         if names.index(condition.name) != index:
@@ -90,7 +105,7 @@ def parse_rules(text: bytes) -> RuleBook:
         _check_levels(condition, f"conditions[{index}].levels")
     return RuleBook(
         conditions=tuple(_condition(condition, document.conditions) for condition in document.conditions),
-        plans={name: _plan(tier, f"tiers.{name}") for name, tier in document.tiers.items()},
+        plans={tier: _plan(getattr(document.tiers, tier), f"tiers.{tier}") for tier in Tier},
         oldest_reading=timedelta(seconds=document.max_reading_age_seconds),
     )
 
@@ -107,6 +122,16 @@ def _check_levels(condition: _Condition, place: str) -> None:
                 f"{place}: the limit of `{worse.tier}` ({worse.limit:g}) must be {condition.direction} "
                 f"that of `{milder.tier}` ({milder.limit:g})"
             )
+
+
+def _check_units(rules: RuleBook, units: Mapping[str, str]) -> None:
+    for index, condition in enumerate(rules.conditions):
+        unit = units.get(condition.vital_type)
+        if unit is None:
+            known = ", ".join(sorted(units))
+            raise RulesFileError(f"conditions[{index}].vitalType: `{condition.vital_type}` is none of {known}")
+        if condition.unit != unit:
+            raise RulesFileError(f"conditions[{index}].unit: {condition.vital_type} is measured in `{unit}`")
 
 
 def _plan(tier: _Tier, place: str) -> Plan:

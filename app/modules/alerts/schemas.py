@@ -14,12 +14,16 @@ from app.core.access import Scope
 from app.core.roles import AUDIENCE_ROLES, Role, in_order
 from app.core.sse import encode_event
 from app.core.timestamps import to_rfc3339
-from app.core.wire import Id, Timestamp, WireInput, WireModel
+from app.core.wire import Id, Text, Timestamp, WireInput, WireModel
 from app.modules.alerts.lifecycle import AcknowledgeStatus, Alert, Event, Kind, State, Tier
 
 NOTE_LENGTH = 2000
 
-Note = Annotated[str, Field(max_length=NOTE_LENGTH, description="Free text, at most 2,000 characters.")]
+#: A context goes to every reader of the alert, so that it is bounded like a message, not like a file.
+CONTEXT_BYTES = 32_768
+
+Note = Annotated[Text, Field(max_length=NOTE_LENGTH, description="Free text, at most 2,000 characters.")]
+Reason = Annotated[Text, Field(min_length=1, max_length=500)]
 FiniteFloat = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -49,17 +53,17 @@ class AlertPayload(WireInput):
     patient_id: Id
     vital_type: Id
     tier: Tier
-    reasons: Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Field(min_length=1, max_length=20)]
+    reasons: Annotated[list[Reason], Field(min_length=1, max_length=20)]
     vitals_window: Annotated[list[FiniteFloat], Field(max_length=1000)] = Field(default_factory=list)
-    unit: Annotated[str, Field(max_length=16)] | None = None
+    unit: Annotated[Text, Field(max_length=16)] | None = None
     threshold: Threshold | None = None
     condition: Id | None = Field(None, description="What is wrong; the vital type when left out.")
     kind: Kind = Kind.PHYSIOLOGICAL
     recipients: Annotated[list[Role], Field(min_length=1)] | None = Field(
         None, description="Who is told at once; the tier's recipients when left out."
     )
-    context: dict[str, Any] | None = None
-    timestamp: Timestamp | None = None
+    context: dict[str, Any] | None = Field(None, description="Anything else, at most 32,768 bytes as JSON.")
+    timestamp: Timestamp | None = Field(None, description="When it began; the present when left out.")
 
     @field_validator("recipients")
     @classmethod
@@ -68,6 +72,21 @@ class AlertPayload(WireInput):
             if role not in AUDIENCE_ROLES:
                 raise ValueError(f"`{role}` receives no alerts")
         return recipients
+
+    @field_validator("context")
+    @classmethod
+    def _is_json(cls, context: dict[str, Any] | None) -> dict[str, Any] | None:
+        # Python's JSON parser takes NaN, Infinity and half a surrogate pair; the log could not hold them.
+        try:
+            encoded = msgspec.json.encode(context)
+            is_json = msgspec.json.decode(encoded) == context
+        except (ValueError, RecursionError):
+            is_json, encoded = False, b""
+        if not is_json or rb"\u0000" in encoded:
+            raise ValueError("it holds something that JSON cannot carry, such as NaN, NUL or half a character")
+        if len(encoded) > CONTEXT_BYTES:
+            raise ValueError(f"it is {len(encoded):,} bytes as JSON, and may be {CONTEXT_BYTES:,}")
+        return context
 
 
 class AlertAckPayload(WireInput):
@@ -280,6 +299,10 @@ class LogReader(Protocol):
     """How the manager reads the log; the repository is one."""
 
     async def bounds(self) -> LogBounds: ...
+
+    async def time_of(self, seq: int) -> datetime | None:
+        """When the event with this number was written; none where there is no such event."""
+        ...
 
     async def page(self, scope: Scope | None, *, after: int) -> LogPage:
         """The next entries after a position, for a scope or (for none) for everybody."""

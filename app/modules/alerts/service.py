@@ -14,9 +14,10 @@ from app.core.access import Scope
 from app.core.bus import Bus
 from app.core.clock import Clock
 from app.core.db import Database
+from app.core.errors import InvalidField
 from app.core.metrics import Metrics
 from app.core.roles import in_order, to_mask
-from app.core.security import Principal
+from app.core.security import Principal, RoleNotHeld
 from app.core.wire import new_id
 from app.modules.alerts import lifecycle, repository
 from app.modules.alerts.errors import AlreadyAcknowledged, BadHistoryCursor, UnknownAlert
@@ -43,6 +44,9 @@ RULES = "rules"
 #: An escalation that fires later than this after it was due is counted and logged as late.
 LATE_AFTER = timedelta(seconds=5)
 
+#: Clocks of other systems may be ahead of ours by this much.
+FURTHEST_AHEAD = timedelta(seconds=60)
+
 _DUE_AT_ONCE = 50
 
 _log = structlog.get_logger(__name__)
@@ -68,8 +72,11 @@ class AlertService:
             RoleNotHeld: the caller may not raise alerts.
             NotOnCareTeam: a device that does not stand on the patient's care team.
             UnknownPatient: there is no such patient.
+            InvalidField: it is said to begin in the future.
         """
         await self._care_team.require_raiser(caller, payload.patient_id)
+        if payload.timestamp is not None and payload.timestamp > self._clock.now() + FURTHEST_AHEAD:
+            raise InvalidField("timestamp", "lies more than 60 s in the future; is a clock wrong?")
         plan = self.rules.plans[payload.tier]
         if payload.recipients is not None:
             plan = Plan(frozenset(payload.recipients), plan.steps)
@@ -260,7 +267,7 @@ class AlertService:
     async def _by_person(
         self,
         caller: Principal,
-        scopes: Iterable[Scope],
+        scopes: Sequence[Scope],
         alert_id: str,
         patient_id: str | None,
         command: Callable[[Alert, Actor], Transition],
@@ -304,7 +311,9 @@ def _is_visible(alert: Alert, scopes: Iterable[Scope]) -> bool:
     return any(scope.covers(alert.patient_id, audience) for scope in scopes)
 
 
-def _require_covered(scopes: Iterable[Scope], patient_id: str) -> None:
+def _require_covered(scopes: Sequence[Scope], patient_id: str) -> None:
+    if not scopes:
+        raise RoleNotHeld("this needs a role that receives alerts")
     if not any(scope.patient_ids is None or patient_id in scope.patient_ids for scope in scopes):
         raise NotOnCareTeam
 

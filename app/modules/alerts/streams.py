@@ -34,6 +34,7 @@ from app.modules.alerts.subscription import (
     Message,
     Opened,
     Ready,
+    Scoped,
     Snapshot,
     Start,
     Subscription,
@@ -45,7 +46,7 @@ WEBSOCKET = "websocket"
 MOST_ERRORS_IN_A_ROW = 10
 
 #: RFC 6455, 7.4.1, and the IANA registry of WebSocket close codes.
-_CLOSE_CODES = {ClosingReason.DRAINING: 1012, ClosingReason.SLOW_CONSUMER: 1013}
+SERVICE_RESTART = 1012
 
 EVENT_STREAM_HEADERS = {
     "Cache-Control": "no-cache",
@@ -162,6 +163,9 @@ def _to_sse(message: Message, retry_ms: int) -> bytes:
         case Ready(cursor, sent):
             data = {"cursor": str(cursor), "sent": sent}
             return encode_event(msgspec.json.encode(data), event="stream.ready", event_id=str(cursor))
+        case Scoped(patient_ids):
+            data = {"patientIds": sorted(patient_ids)}
+            return encode_event(msgspec.json.encode(data), event="stream.scope")
         case Keepalive(cursor):
             return encode_keepalive(str(cursor))
         case Closing(reason):
@@ -201,7 +205,7 @@ class AlertSocket:
                             await self._websocket.send_text(entry.text)
                     delivered(len(message.entries))
                 elif isinstance(message, Closing):
-                    code = _CLOSE_CODES.get(message.reason, POLICY_VIOLATION)
+                    code = SERVICE_RESTART if message.reason is ClosingReason.DRAINING else POLICY_VIOLATION
                     await self._websocket.close(code, message.reason)
 
     async def _receive(self, cancel_scope: anyio.CancelScope) -> None:
@@ -215,7 +219,8 @@ class AlertSocket:
                     await self._acknowledge(message.get("text"))
                     errors_in_a_row = 0
                 except AppError as error:
-                    errors_in_a_row += 1
+                    # A refusal (somebody else was first) is an answer, and no sign of a broken client.
+                    errors_in_a_row += isinstance(error, InvalidField)
                     await self._send_json({"event": "error", "code": error.code, "detail": error.detail, **error.extra})
             else:
                 await self._websocket.close(POLICY_VIOLATION, "too many errors in a row")

@@ -72,6 +72,13 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Scoped:
+    """Which patients are covered from here on; what is shown of others is to be taken down."""
+
+    patient_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Keepalive:
     """Nothing was sent for a while; everything up to the cursor has been served."""
 
@@ -85,17 +92,25 @@ class Closing:
     reason: ClosingReason
 
 
-Message = Opened | Snapshot | Entries | Ready | Keepalive | Closing
+Message = Opened | Scoped | Snapshot | Entries | Ready | Keepalive | Closing
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a subscriber begins in the log."""
+    """Where a subscriber begins in the log.
+
+    Attributes:
+        newcomers: patients who came into view only after `position`, and whose open alerts the
+            client has never been sent.
+        tells_scope: whether the client is told which patients are covered, now and when that changes.
+    """
 
     position: int
     recovered: bool
     reason: NotRecovered | None = None
     wants_snapshot: bool = True
+    newcomers: frozenset[str] = frozenset()
+    tells_scope: bool = False
 
 
 class Subscription:
@@ -115,7 +130,8 @@ class Subscription:
         self._start = start
         self._feed: Feed[LogEntry] = Feed(start.position, queue_limit=queue_limit)
         self._wake = anyio.Event()
-        self._newcomers: frozenset[str] = frozenset()
+        self._newcomers = start.newcomers
+        self._tells_scope = start.tells_scope
         self._audience_mask = to_mask(scope.roles)
         self.scope = scope
         self.transport = transport
@@ -141,11 +157,12 @@ class Subscription:
             self._wake.set()
 
     def rescope(self, scope: Scope) -> None:
-        """Go on with other patients: those who are new begin with their open alerts."""
-        known = self.scope.patient_ids or frozenset()
-        self._newcomers = (self._newcomers | ((scope.patient_ids or frozenset()) - known)) & (
-            scope.patient_ids or frozenset()
-        )
+        """Go on with other patients or roles: who is new begins with the open alerts that there are."""
+        covered, known = scope.patient_ids or frozenset(), self.scope.patient_ids or frozenset()
+        # A role more shows alerts of every patient that were not shown before.
+        new = covered if scope.roles - self.scope.roles else covered - known
+        self._newcomers = (self._newcomers | new) & covered
+        self._tells_scope = True
         self._manager.reindex(self, scope)
         self._audience_mask = to_mask(scope.roles)
         # What waits in the queue was chosen by the old scope; the log is asked anew by the new one.
@@ -156,17 +173,18 @@ class Subscription:
         """Everything that this subscriber is to be sent, until its right ends."""
         yield Opened(self._cursor(), self._start.recovered, self._start.reason)
         if not self._start.recovered and self._start.wants_snapshot:
+            self._newcomers = frozenset()
             async for snapshot in self._snapshot(None):
                 yield snapshot
+        async for message in self._greet():
+            yield message
         async for entries in self._catch_up():
             yield entries
         if not self._has_ended():
             yield Ready(self._cursor(), self.sent)
         while not self._has_ended():
-            if self._newcomers:
-                newcomers, self._newcomers = self._newcomers, frozenset()
-                async for snapshot in self._snapshot(newcomers):
-                    yield snapshot
+            async for message in self._greet():
+                yield message
             if not self._feed.is_live:
                 async for entries in self._catch_up():
                     yield entries
@@ -180,6 +198,16 @@ class Subscription:
                 yield Keepalive(self._cursor())
         assert self.closing is not None
         yield Closing(self.closing)
+
+    async def _greet(self) -> AsyncIterator[Scoped | Snapshot]:
+        """Say who is covered, where that is news, and begin with the open alerts of those who are new."""
+        if self._tells_scope:
+            self._tells_scope = False
+            yield Scoped(self.scope.patient_ids or frozenset())
+        if self._newcomers:
+            newcomers, self._newcomers = self._newcomers, frozenset()
+            async for snapshot in self._snapshot(newcomers):
+                yield snapshot
 
     async def _woken(self) -> bool:
         """Wait for something to do; false when the keepalive, or the end of the token, came first."""

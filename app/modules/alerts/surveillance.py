@@ -11,7 +11,7 @@ from app.core.clock import Clock
 from app.modules.alerts.lifecycle import EventType
 from app.modules.alerts.rules import Decision, PatientWatch, Present
 from app.modules.alerts.schemas import LogEntry
-from app.modules.alerts.service import RULES, AlertService
+from app.modules.alerts.service import AlertService
 
 
 class Surveillance:
@@ -49,13 +49,14 @@ class Surveillance:
         self._watches.pop(patient_id, None)
 
     def follow(self, entries: Iterable[LogEntry]) -> None:
-        """Notice, from the log, that a person has ended an alert that the rules had raised."""
+        """Notice, from the log, that an alert which the rules had reported has ended, whoever ended it.
+
+        It may have been raised by another system, and only been taken up by the rules.
+        """
         for entry in entries:
-            if entry.event != EventType.RESOLVED or entry.patient_id not in self._watches:
-                continue
-            document = msgspec.json.decode(entry.payload)
-            if document["source"] == RULES:
-                self._watches[entry.patient_id].ended(document["condition"])
+            if entry.event == EventType.RESOLVED and entry.patient_id in self._watches:
+                condition = msgspec.json.decode(entry.payload)["condition"]
+                self._watches[entry.patient_id].ended(condition)
 
     async def _act(self, patient_id: str, watch: PatientWatch, decision: Decision) -> None:
         condition = decision.condition

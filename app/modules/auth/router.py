@@ -7,9 +7,19 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import OAuth2PasswordRequestForm
 
+from app.core.bodies import JSONRoute
 from app.core.config import Settings
 from app.core.errors import problem_responses
-from app.core.security import ACCESS_COOKIE, NotSignedIn, OriginNotAllowed, authenticate, require_allowed_origin
+from app.core.security import (
+    ACCESS_COOKIE,
+    DESCRIBED_WAYS_IN,
+    SIGN_IN_PATH,
+    NotSignedIn,
+    OriginNotAllowed,
+    TokenExpired,
+    authenticate,
+    require_allowed_origin,
+)
 from app.core.services import service
 from app.modules.auth.errors import AccountDisabled, BadCredentials, RefreshTokenInvalid, RefreshTokenReused
 from app.modules.auth.schemas import Credentials, RefreshTokenInput, SignIn, TokenPair
@@ -20,7 +30,7 @@ from app.modules.users.schemas import Me
 API_PREFIX = "/api/v1"
 REFRESH_COOKIE = "refresh_token"
 
-router = APIRouter(prefix=API_PREFIX, tags=["signing in"])
+router = APIRouter(prefix=API_PREFIX, tags=["signing in"], route_class=JSONRoute)
 
 Auth = Annotated[AuthService, service(AuthService)]
 CareTeam = Annotated[CareTeamService, service(CareTeamService)]
@@ -28,7 +38,7 @@ CurrentSettings = Annotated[Settings, service(Settings)]
 
 
 @router.post(
-    "/login/access-token",
+    SIGN_IN_PATH.removeprefix(API_PREFIX),
     summary="Sign in for a pair of tokens",
     responses=problem_responses(BadCredentials, AccountDisabled),
 )
@@ -86,7 +96,8 @@ async def refresh(
     description="Ends the sign-in and its open streams, and clears the cookies. "
     "The sign-in is that of the token that the request carries; a refresh token in the body does as well.",
     status_code=204,
-    responses=problem_responses(NotSignedIn, OriginNotAllowed),
+    responses=problem_responses(NotSignedIn, TokenExpired, OriginNotAllowed),
+    openapi_extra=DESCRIBED_WAYS_IN,
 )
 async def sign_out(
     request: Request, auth: Auth, settings: CurrentSettings, body: RefreshTokenInput | None = None

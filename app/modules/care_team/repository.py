@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,6 +32,8 @@ async def exists(session: AsyncSession, patient_id: str, user_id: str) -> bool:
     return found is not None
 
 
-async def patients_of(session: AsyncSession, user_id: str) -> frozenset[str]:
-    found = await session.scalars(sa.select(CareTeamGrant.patient_id).where(CareTeamGrant.user_id == user_id))
-    return frozenset(found)
+async def patients_of(session: AsyncSession, user_id: str, *, since: datetime | None = None) -> frozenset[str]:
+    query = sa.select(CareTeamGrant.patient_id).where(CareTeamGrant.user_id == user_id)
+    if since is not None:
+        query = query.where(CareTeamGrant.granted_at > since)
+    return frozenset(await session.scalars(query))

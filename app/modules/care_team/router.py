@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Response
 
 from app.core.errors import problem_responses
 from app.core.roles import Role
-from app.core.security import Caller, NotSignedIn, RoleNotHeld, require_role
+from app.core.security import Caller, NotSignedIn, OriginNotAllowed, RoleNotHeld, TokenExpired, require_role
 from app.core.services import service
 from app.core.wire import Id
 from app.modules.care_team.service import CareTeamService
@@ -21,7 +21,7 @@ PatientId = Annotated[Id, Path(alias="patientId")]
 UserId = Annotated[Id, Path(alias="userId")]
 CareTeam = Annotated[CareTeamService, service(CareTeamService)]
 
-_PROBLEMS = problem_responses(NotSignedIn, RoleNotHeld, UnknownPatient, UnknownUser)
+_PROBLEMS = problem_responses(NotSignedIn, TokenExpired, OriginNotAllowed, RoleNotHeld, UnknownPatient, UnknownUser)
 
 
 @router.put(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy.exc import IntegrityError
 
 from app.core.access import AccessChanges, Scope
@@ -77,6 +79,11 @@ class CareTeamService:
                 return
             await self._access.record(session, user_id, now=self._clock.now())
         self._access.announce()
+
+    async def patients_granted_since(self, user_id: str, moment: datetime) -> frozenset[str]:
+        """Those of the user's patients who came to them after this moment."""
+        async with self._db.read() as session:
+            return await repository.patients_of(session, user_id, since=moment)
 
     async def patients_of(self, user_id: str) -> frozenset[str]:
         """The patients on whose care team the user stands."""

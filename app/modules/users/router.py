@@ -6,9 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
+from app.core.bodies import JSONRoute
 from app.core.errors import problem_responses
 from app.core.roles import Role
-from app.core.security import Caller, NotSignedIn, RoleNotHeld, require_role
+from app.core.security import Caller, NotSignedIn, OriginNotAllowed, RoleNotHeld, TokenExpired, require_role
 from app.core.services import service
 from app.core.wire import Id
 from app.modules.auth.service import AuthService
@@ -17,12 +18,12 @@ from app.modules.users.errors import EmailTaken, LastAdmin, UnknownUser
 from app.modules.users.schemas import Me, NewUser, User, UserChanges
 from app.modules.users.service import UserService
 
-router = APIRouter(prefix="/api/v1/users", tags=["users"])
+router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=JSONRoute)
 
 Users = Annotated[UserService, service(UserService)]
 
 
-@router.get("/me", summary="Who am I, and whom do I care for?", responses=problem_responses(NotSignedIn))
+@router.get("/me", summary="Who am I, and whom do I care for?", responses=problem_responses(NotSignedIn, TokenExpired))
 async def me(caller: Caller, care_team: Annotated[CareTeamService, service(CareTeamService)]) -> Me:
     return Me.of(caller, await care_team.patients_of(caller.user_id))
 
@@ -31,7 +32,7 @@ async def me(caller: Caller, care_team: Annotated[CareTeamService, service(CareT
     "",
     summary="Make an account (admin)",
     status_code=201,
-    responses=problem_responses(NotSignedIn, RoleNotHeld, EmailTaken),
+    responses=problem_responses(NotSignedIn, TokenExpired, OriginNotAllowed, RoleNotHeld, EmailTaken),
 )
 async def create(caller: Caller, body: NewUser, users: Users) -> User:
     require_role(caller, Role.ADMIN)
@@ -42,7 +43,7 @@ async def create(caller: Caller, body: NewUser, users: Users) -> User:
     "/{user_id}",
     summary="Change an account (admin)",
     description="A new password, or disabling the account, ends every sign-in of the user.",
-    responses=problem_responses(NotSignedIn, RoleNotHeld, UnknownUser, LastAdmin),
+    responses=problem_responses(NotSignedIn, TokenExpired, OriginNotAllowed, RoleNotHeld, UnknownUser, LastAdmin),
 )
 async def update(
     caller: Caller, user_id: Id, body: UserChanges, users: Users, auth: Annotated[AuthService, service(AuthService)]

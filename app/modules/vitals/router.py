@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, WebSocket
 
+from app.core.bodies import JSONRoute
 from app.core.errors import InvalidField, ServiceUnavailable, problem_responses
 from app.core.security import (
     Caller,
@@ -43,7 +44,7 @@ from app.modules.vitals.sockets import DeviceSocket, ViewerSocket
 LONGEST_SERIES = timedelta(days=7)
 MOST_IN_SERIES = 10_000
 
-router = APIRouter(prefix="/api/v1/vitals", tags=["vitals"])
+router = APIRouter(prefix="/api/v1/vitals", tags=["vitals"], route_class=JSONRoute)
 
 PatientId = Annotated[Id | None, Query(description="May be left out for one's own record.")]
 Vitals = Annotated[VitalsService, service(VitalsService)]

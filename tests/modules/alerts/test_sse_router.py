@@ -511,7 +511,7 @@ async def test_a_repeated_acknowledgement_is_harmless_and_another_persons_is_ref
         ("outsider", None, {(404, "unknown_alert")}),
         ("caregiver", "P1", {(404, "unknown_alert")}),
         ("admin", "P2", {(404, "unknown_alert")}),
-        ("device", "P1", {(403, "not_on_care_team")}),
+        ("device", "P1", {(403, "role_not_held")}),
     ],
 )
 async def test_who_may_not_see_an_alert_may_not_acknowledge_it(
@@ -658,7 +658,12 @@ async def test_two_raises_that_race_make_one_alert(ward: RunningServer) -> None:
         ({"threshold": {"max": "high"}}, "threshold.max"),
         ({"timestamp": "yesterday"}, "timestamp"),
         ({"timestamp": "2026-01-02T03:04:05"}, "timestamp"),
+        ({"timestamp": "2999-01-02T03:04:05Z"}, "timestamp"),
         ({"condition": "x" * 65}, "condition"),
+        ({"reasons": ["\x00"]}, "reasons[0]"),
+        ({"context": {"a": "\x00"}}, "context"),
+        ({"context": {"a": "x" * 33_000}}, "context"),
+        ({"context": "text"}, "context"),
     ],
 )
 async def test_an_alert_that_cannot_be_is_refused_by_the_name_of_its_field(

@@ -1,0 +1,408 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.modules.alerts.lifecycle import Plan, Tier
+from app.modules.alerts.rules import Condition, Decision, Direction, Gone, Level, PatientWatch, Present, RuleBook
+from app.modules.alerts.rules_file import load_rules
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+SHIPPED = load_rules()
+
+#: condition, vital sign, unit, side, samples until it is gone; and of each level tier, limit, samples.
+CONDITIONS = [
+    ("heart_rate_high", "heart_rate", "/min", "above", 10, [("critical", 180, 3), ("moderate", 120, 10)]),
+    ("heart_rate_low", "heart_rate", "/min", "below", 10, [("critical", 40, 3), ("moderate", 50, 10)]),
+    ("spo2_low", "spo2", "%", "below", 10, [("critical", 80, 1), ("moderate", 90, 10)]),
+    ("respiratory_rate_high", "respiratory_rate", "/min", "above", 10, [("moderate", 30, 10), ("slight", 24, 15)]),
+    ("respiratory_rate_low", "respiratory_rate", "/min", "below", 10, [("critical", 5, 5), ("moderate", 8, 10)]),
+    ("systolic_bp_high", "systolic_bp", "mmHg", "above", 1, [("critical", 219, 1), ("moderate", 160, 2)]),
+    ("systolic_bp_low", "systolic_bp", "mmHg", "below", 1, [("critical", 70, 1), ("moderate", 90, 2)]),
+    ("diastolic_bp_high", "diastolic_bp", "mmHg", "above", 1, [("moderate", 90, 2)]),
+    ("diastolic_bp_low", "diastolic_bp", "mmHg", "below", 1, [("moderate", 50, 2)]),
+    ("mean_bp_high", "mean_bp", "mmHg", "above", 1, [("moderate", 110, 2)]),
+    ("mean_bp_low", "mean_bp", "mmHg", "below", 1, [("moderate", 60, 2)]),
+    ("temperature_high", "temperature", "Cel", "above", 1, [("moderate", 39, 1), ("slight", 38, 2)]),
+    ("temperature_low", "temperature", "Cel", "below", 1, [("moderate", 35, 1)]),
+]
+
+LEVELS = [(condition, level) for condition in SHIPPED.conditions for level in condition.levels]
+
+
+def beyond(condition: Condition, limit: float) -> float:
+    return limit + (0.1 if condition.direction is Direction.ABOVE else -0.1)
+
+
+def described(value: Condition | Level) -> str:
+    return value.name if isinstance(value, Condition) else value.tier
+
+
+class Bedside:
+    """One patient's watch, and a device that measures once a second."""
+
+    def __init__(self, rules: RuleBook = SHIPPED) -> None:
+        self.watch = PatientWatch(rules)
+        self.seconds = 0
+
+    def measure(self, vital_type: str, values: Iterable[float]) -> list[Decision]:
+        """The decisions that these readings lead to, of which nothing is acted on."""
+        decisions = []
+        for value in values:
+            self.seconds += 1
+            decisions += self.at(self.seconds, vital_type, value)
+        return decisions
+
+    def at(self, seconds: float, vital_type: str, value: float, *, age_seconds: float = 0) -> list[Decision]:
+        measured_at = NOW + seconds * SECOND
+        return self.watch.observe(vital_type, value, measured_at, now=measured_at + age_seconds * SECOND)
+
+
+def tiers(decisions: Sequence[Decision]) -> list[Tier | None]:
+    """The tiers that were found; none stands for a condition that is gone."""
+    return [it.finding.tier if isinstance(it, Present) else None for it in decisions]
+
+
+@pytest.mark.parametrize(("name", "vital_type", "unit", "side", "clear_samples", "levels"), CONDITIONS)
+def test_the_shipped_conditions_have_these_limits(
+    name: str, vital_type: str, unit: str, side: str, clear_samples: int, levels: list[tuple[str, float, int]]
+) -> None:
+    condition = next(it for it in SHIPPED.conditions if it.name == name)
+
+    assert (condition.vital_type, condition.unit, condition.direction) == (vital_type, unit, side)
+    assert condition.clear_samples == clear_samples
+    assert condition.levels == tuple(Level(Tier(tier), limit, samples) for tier, limit, samples in levels)
+
+
+def test_no_condition_is_shipped_that_is_not_pinned_here() -> None:
+    assert [condition.name for condition in SHIPPED.conditions] == [row[0] for row in CONDITIONS]
+    assert timedelta(seconds=120) == SHIPPED.oldest_reading
+
+
+@pytest.mark.parametrize(("condition", "level"), LEVELS, ids=described)
+def test_one_sample_fewer_does_not_alarm_and_enough_do(condition: Condition, level: Level) -> None:
+    """Fails when a level takes one sample more or fewer (checked with each)."""
+    bedside = Bedside()
+    value = beyond(condition, level.limit)
+
+    assert bedside.measure(condition.vital_type, [value] * (level.samples - 1)) == []
+    [decision] = bedside.measure(condition.vital_type, [value])
+
+    assert isinstance(decision, Present)
+    assert decision.condition is condition
+    finding = decision.finding
+    assert (finding.tier, finding.unit, finding.vitals_window) == (level.tier, condition.unit, (value,) * level.samples)
+    samples = "1 sample" if level.samples == 1 else f"{level.samples} samples"
+    assert finding.reasons == (f"{condition.vital_type} {condition.direction} {level.limit:g} for {samples}",)
+    side = "max" if condition.direction is Direction.ABOVE else "min"
+    assert finding.threshold is not None
+    assert finding.threshold[side] == level.limit
+
+
+@pytest.mark.parametrize(("condition", "level"), LEVELS, ids=described)
+def test_a_value_on_the_limit_does_not_alarm(condition: Condition, level: Level) -> None:
+    """Fails with `>=` and `<=` (checked with each)."""
+    assert Bedside().measure(condition.vital_type, [level.limit] * level.samples) == []
+
+
+@pytest.mark.parametrize(("condition", "level"), [it for it in LEVELS if it[1].samples > 1], ids=described)
+def test_samples_that_are_interrupted_are_not_consecutive(condition: Condition, level: Level) -> None:
+    some = [beyond(condition, level.limit)] * (level.samples - 1)
+    normal = condition.levels[-1].limit
+
+    assert Bedside().measure(condition.vital_type, [*some, normal, *some]) == []
+
+
+@pytest.mark.parametrize("condition", SHIPPED.conditions, ids=described)
+def test_a_condition_is_gone_after_enough_samples_within_every_limit(condition: Condition) -> None:
+    """On the mildest limit is within it. Fails with one sample more or fewer (checked with each)."""
+    bedside, worst, mildest = Bedside(), condition.levels[0], condition.levels[-1]
+    bedside.measure(condition.vital_type, [beyond(condition, worst.limit)] * worst.samples)
+    bedside.watch.reported(condition.name, worst.tier)
+
+    within = [mildest.limit] * (condition.clear_samples - 1)
+    assert bedside.measure(condition.vital_type, [*within, beyond(condition, mildest.limit), *within]) == []
+    assert bedside.measure(condition.vital_type, [mildest.limit]) == [Gone(condition)]
+
+
+def test_an_alarm_that_was_reported_is_not_reported_again() -> None:
+    bedside = Bedside()
+    assert tiers(bedside.measure("heart_rate", [190] * 3)) == [Tier.CRITICAL]
+
+    bedside.watch.reported("heart_rate_high", Tier.CRITICAL)
+
+    assert bedside.measure("heart_rate", [190] * 30) == []
+
+
+def test_an_alarm_that_could_not_be_reported_is_found_again_with_the_next_reading() -> None:
+    bedside = Bedside()
+
+    assert tiers(bedside.measure("heart_rate", [190] * 5)) == [Tier.CRITICAL] * 3
+
+
+def test_an_alarm_that_gets_worse_is_reported_as_worse_and_not_as_milder() -> None:
+    bedside = Bedside()
+    bedside.watch.reported("heart_rate_high", Tier.MODERATE)
+
+    assert bedside.measure("heart_rate", [130] * 12) == []
+    assert tiers(bedside.measure("heart_rate", [190] * 3)) == [Tier.CRITICAL]
+    bedside.watch.reported("heart_rate_high", Tier.CRITICAL)
+    assert bedside.measure("heart_rate", [130] * 30) == []
+
+
+def test_a_latched_alarm_is_reported_when_its_condition_returns_and_does_not_go_twice() -> None:
+    bedside = Bedside()
+    bedside.watch.reported("heart_rate_high", Tier.CRITICAL, is_present=False)
+
+    assert bedside.measure("heart_rate", [100] * 30) == []
+    assert tiers(bedside.measure("heart_rate", [190] * 3)) == [Tier.CRITICAL]
+    bedside.watch.reported("heart_rate_high", Tier.CRITICAL)
+    assert tiers(bedside.measure("heart_rate", [100] * 10)) == [None]
+
+
+def test_after_an_alarm_has_ended_another_takes_a_whole_window_of_new_readings() -> None:
+    """Fails when the readings before count as well (checked so)."""
+    bedside = Bedside()
+    bedside.measure("heart_rate", [190] * 3)
+    bedside.watch.reported("heart_rate_high", Tier.CRITICAL)
+
+    bedside.watch.ended("heart_rate_high")
+
+    assert bedside.measure("heart_rate", [190] * 2) == []
+    assert bedside.at(1.5, "heart_rate", 190) == [], "a late one was measured before the end"
+    assert tiers(bedside.measure("heart_rate", [190])) == [Tier.CRITICAL]
+
+
+def test_the_end_of_one_alarm_leaves_the_others_as_they_are() -> None:
+    bedside = Bedside()
+    bedside.measure("heart_rate", [45] * 9)
+    bedside.watch.reported("heart_rate_high", Tier.MODERATE)
+
+    bedside.watch.ended("heart_rate_high")
+    bedside.watch.ended("heart_rate_low")
+
+    assert tiers(bedside.measure("heart_rate", [45])) == [Tier.MODERATE], "of this one no alarm had been reported"
+
+
+def test_readings_from_before_count_and_raise_nothing_themselves() -> None:
+    bedside = Bedside()
+    for seconds in range(-9, 1):
+        bedside.watch.prime("heart_rate", 130, NOW + seconds * SECOND)
+
+    assert tiers(bedside.measure("heart_rate", [130])) == [Tier.MODERATE]
+
+
+def test_a_reading_counts_where_it_was_measured_and_not_when_it_came() -> None:
+    """Fails when readings are appended as they come (checked so)."""
+    bedside = Bedside()
+
+    assert bedside.at(1, "heart_rate", 190) == []
+    assert bedside.at(3, "heart_rate", 190) == []
+    assert bedside.at(2, "heart_rate", 100) == []
+    assert bedside.at(4, "heart_rate", 190) == [], "the newest three are 100, 190, 190"
+    assert tiers(bedside.at(5, "heart_rate", 190)) == [Tier.CRITICAL]
+
+
+@given(st.permutations(range(1, 11)))
+def test_in_whatever_order_readings_come_the_last_one_completes_the_alarm(order: list[int]) -> None:
+    bedside = Bedside()
+
+    decisions = [bedside.at(seconds, "heart_rate", 130) for seconds in order]
+
+    assert [tiers(it) for it in decisions] == [[]] * 9 + [[Tier.MODERATE]]
+
+
+def test_a_reading_that_is_there_already_counts_once_whatever_it_says() -> None:
+    bedside = Bedside()
+    bedside.measure("heart_rate", [190, 190])
+
+    assert bedside.at(2, "heart_rate", 190) == []
+    assert bedside.at(1, "heart_rate", 60) == []
+    assert tiers(bedside.measure("heart_rate", [190])) == [Tier.CRITICAL]
+
+
+def test_a_reading_older_than_all_that_count_changes_nothing() -> None:
+    """Fails when it is taken in, or when more than a window is kept (checked with each)."""
+    bedside = Bedside()
+    assert bedside.measure("heart_rate", [130] * 12) != []
+
+    assert bedside.at(0, "heart_rate", 130) == [], "even where what was found is still to be reported"
+    assert bedside.measure("heart_rate", [130]) != []
+
+
+def test_an_open_alarm_goes_after_a_whole_window_even_when_nothing_was_measured_before() -> None:
+    """As after a start: fails when fewer samples than it takes are enough (checked so)."""
+    bedside = Bedside()
+    bedside.watch.reported("heart_rate_high", Tier.MODERATE)
+
+    assert bedside.measure("heart_rate", [100] * 9) == []
+    assert tiers(bedside.measure("heart_rate", [100])) == [None]
+
+
+@pytest.mark.parametrize(("age_seconds", "counts"), [(0, True), (120, True), (120.001, False), (-30, True)])
+def test_a_reading_that_is_too_old_alarms_nobody(age_seconds: float, *, counts: bool) -> None:
+    """Fails without the comparison, and with `>=` (checked with each)."""
+    bedside = Bedside()
+
+    assert bool(bedside.at(1, "spo2", 70, age_seconds=age_seconds)) is counts
+
+
+def test_a_reading_that_is_too_old_does_not_end_an_alarm() -> None:
+    bedside = Bedside()
+    bedside.watch.reported("systolic_bp_low", Tier.CRITICAL)
+
+    assert bedside.at(1, "systolic_bp", 120, age_seconds=121) == []
+    assert tiers(bedside.at(2, "systolic_bp", 120)) == [None]
+
+
+def test_a_vital_sign_without_a_condition_is_passed_over() -> None:
+    bedside = Bedside()
+    bedside.watch.prime("pulse", 300, NOW)
+
+    assert bedside.measure("pulse", [300] * 30) == []
+
+
+def test_one_reading_may_end_one_condition_and_begin_another() -> None:
+    bedside = Bedside()
+    bedside.watch.reported("systolic_bp_high", Tier.CRITICAL)
+    bedside.watch.reported("systolic_bp_low", Tier.MODERATE)
+
+    decisions = bedside.measure("systolic_bp", [60])
+
+    assert [(it.condition.name, tier) for it, tier in zip(decisions, tiers(decisions), strict=True)] == [
+        ("systolic_bp_high", None),
+        ("systolic_bp_low", Tier.CRITICAL),
+    ]
+
+
+HIGH = Condition(
+    "high", "x", "", Direction.ABOVE, (Level(Tier.CRITICAL, 20, 2), Level(Tier.MODERATE, 10, 3)), clear_samples=2
+)
+LOW = Condition("low", "x", "", Direction.BELOW, (Level(Tier.SLIGHT, 0, 2),), clear_samples=4)
+OTHER = Condition("other", "y", "", Direction.ABOVE, (Level(Tier.MODERATE, 10, 1),), clear_samples=1)
+SMALL = RuleBook((HIGH, LOW, OTHER), {tier: Plan(frozenset()) for tier in Tier}, oldest_reading=10 * SECOND)
+
+
+class NaiveWatch:
+    """Keeps every reading for ever and asks of the newest n whether all of them violate."""
+
+    def __init__(self) -> None:
+        self.readings: dict[str, dict[int, float]] = {"x": {}, "y": {}}
+        self.open: dict[str, tuple[Tier, bool]] = {}
+        self.counts_after = {condition.name: -1 for condition in SMALL.conditions}
+
+    def observe(self, vital_type: str, value: float, seconds: int, age_seconds: int) -> list[tuple[str, Tier | None]]:
+        readings = self.readings[vital_type]
+        conditions = [condition for condition in SMALL.conditions if condition.vital_type == vital_type]
+        longest = max(max(it.clear_samples, *(level.samples for level in it.levels)) for it in conditions)
+        is_later = [at > seconds for at in readings]
+        if age_seconds > 10 or seconds in readings or sum(is_later) >= longest:
+            return []
+        readings[seconds] = value
+        decided = [(condition.name, self.decide(condition)) for condition in conditions]
+        return [(name, tier) for name, tier in decided if tier != "nothing"]  # type: ignore[misc]
+
+    def decide(self, condition: Condition) -> Tier | str | None:
+        readings = self.readings[condition.vital_type]
+        values = [readings[at] for at in sorted(readings) if at > self.counts_after[condition.name]]
+        known_tier, is_present = self.open.get(condition.name, (None, False))
+        sign = 1 if condition.direction is Direction.ABOVE else -1
+        for level in condition.levels:
+            newest = values[-level.samples :]
+            if len(newest) == level.samples and all((value - level.limit) * sign > 0 for value in newest):
+                is_worse = known_tier is None or list(Tier).index(level.tier) > list(Tier).index(known_tier)
+                return level.tier if is_worse or not is_present else "nothing"
+        newest = values[-condition.clear_samples :]
+        mildest = condition.levels[-1].limit
+        is_normal = len(newest) == condition.clear_samples and all((v - mildest) * sign <= 0 for v in newest)
+        return None if is_present and is_normal else "nothing"
+
+    def end(self, condition: Condition) -> None:
+        if self.open.pop(condition.name, None) and self.readings[condition.vital_type]:
+            self.counts_after[condition.name] = max(self.readings[condition.vital_type])
+
+
+OBSERVATIONS = st.tuples(
+    st.sampled_from(["x", "x", "x", "y"]),
+    st.sampled_from([-5, 0, 5, 10, 15, 20, 25, 25]),
+    st.integers(0, 30),
+    st.sampled_from([0, 0, 0, 10, 11]),
+    st.sampled_from(["act", "act", "act", "latch", "fail"]),
+)
+ENDS = st.sampled_from(SMALL.conditions)
+OPEN_AT_START = st.dictionaries(
+    st.sampled_from([condition.name for condition in SMALL.conditions]),
+    st.tuples(st.sampled_from(Tier), st.booleans()),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(OBSERVATIONS | ENDS, max_size=60), st.booleans(), OPEN_AT_START)
+def test_a_watch_decides_as_somebody_would_who_looks_at_all_readings_anew(
+    steps: list[tuple[str, float, int, int, str] | Condition],
+    is_in_order: bool,
+    open_at_start: dict[str, tuple[Tier, bool]],
+) -> None:
+    """Checked by changing the length of the series, its order, its duplicates, and each comparison."""
+    watch, naive = PatientWatch(SMALL), NaiveWatch()
+    for name, (tier, is_present) in open_at_start.items():
+        watch.reported(name, tier, is_present=is_present)
+        naive.open[name] = (tier, is_present)
+    for number, step in enumerate(steps):
+        if isinstance(step, Condition):
+            watch.ended(step.name)
+            naive.end(step)
+            continue
+        vital_type, value, seconds, age_seconds, outcome = step
+        seconds = number if is_in_order else seconds
+        measured_at = NOW + seconds * SECOND
+
+        decisions = watch.observe(vital_type, value, measured_at, now=measured_at + age_seconds * SECOND)
+
+        told = [(it.condition.name, tier) for it, tier in zip(decisions, tiers(decisions), strict=True)]
+        assert told == naive.observe(vital_type, value, seconds, age_seconds)
+        if outcome == "fail":
+            continue
+        for decision in decisions:
+            condition = decision.condition
+            if isinstance(decision, Present):
+                watch.reported(condition.name, decision.finding.tier)
+                naive.open[condition.name] = (decision.finding.tier, True)
+            elif outcome == "latch":
+                tier = naive.open[condition.name][0]
+                watch.reported(condition.name, tier, is_present=False)
+                naive.open[condition.name] = (tier, False)
+            else:
+                watch.ended(condition.name)
+                naive.end(condition)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-5, 25), max_size=80), st.booleans())
+def test_nothing_is_reported_twice_without_a_change(values: list[int], latches: bool) -> None:
+    bedside = Bedside(SMALL)
+    told: dict[str, list[Tier | None]] = {"high": [], "low": []}
+    for value in values:
+        for decision in bedside.measure("x", [value]):
+            name, [tier] = decision.condition.name, tiers([decision])
+            told[name].append(tier)
+            if tier is not None:
+                bedside.watch.reported(name, tier)
+            elif latches:
+                last = told[name][-2]
+                assert last is not None
+                bedside.watch.reported(name, last, is_present=False)
+            else:
+                bedside.watch.ended(name)
+
+    for course in told.values():
+        assert course[:1] != [None], "what was never there is not gone"
+        for earlier, later in pairwise(course):
+            assert (earlier is None) != (later is None) or (earlier and later and later.is_worse_than(earlier))
