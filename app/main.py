@@ -129,8 +129,6 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         title="Tocsin",
         version=__version__,
         description=_DESCRIPTION,
-        docs_url="/docs",
-        redoc_url=None,
         lifespan=_lifespan,
     )
     app.state.services = services

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import anyio
+import structlog
 from sqlalchemy.exc import DBAPIError
 
 from app.commands.ending import end
-from app.core.config import Settings, SettingsError, load_settings
+from app.core.config import Settings, SettingsError, load_settings, unknown_variables
 from app.core.db import Database, SchemaError, prepare
 from app.core.errors import AppError
 from app.core.logging import configure_logging
@@ -23,6 +25,8 @@ from app.modules.patients.service import PatientService
 from app.modules.users.service import UserService
 
 T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -53,6 +57,8 @@ def read_settings() -> Settings:
     """
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
+    for name in unknown_variables(os.environ):
+        _log.warning("setting.unknown", variable=name)
     return settings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,10 @@ ENVIRONMENT_PREFIX = "TOCSIN_"
 
 #: RFC 7518, 3.2: a key for HS256 is at least as long as the hash, 256 bits.
 SHORTEST_SECRET_KEY = 32
+
+
+#: Read by commands and tests, and no settings of the server.
+_OTHER_VARIABLES = {"TOCSIN_TOKEN", "TOCSIN_TEST_DATA"}
 
 
 class SettingsError(Exception):
@@ -108,6 +113,12 @@ class Settings(BaseSettings):
     def sqlalchemy_url(self) -> str:
         """Where the database is."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'tocsin.db'}"
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables with our prefix that set nothing: most likely misspelt."""
+    known = {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields} | _OTHER_VARIABLES
+    return sorted(name for name in environment if name.startswith(ENVIRONMENT_PREFIX) and name not in known)
 
 
 def load_settings(**overrides: Any) -> Settings:

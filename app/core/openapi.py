@@ -1,23 +1,52 @@
-"""The interface description (`/openapi.json`), with errors described as they are answered."""
+"""The interface description: as a document at `/openapi.json`, and as a page to read and try at `/docs`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
 
 from app.core.errors import SCHEMAS, InvalidField, Problem, problem_content, problem_responses
 
 _VALIDATION = str(InvalidField.status)
 
 
+PAGE = "/docs"
+_ASSETS = f"{PAGE}/assets"
+
+
 class DescribedAPI(FastAPI):
-    """FastAPI describes every error of validation in its own format, which is not the one that is sent."""
+    """FastAPI describes every error of validation in its own format, which is not the one that is sent.
+
+    Its page would load Swagger UI from elsewhere on the internet, which a hospital's network does not
+    reach; here the files come from the package `fastapi-offline`, and from this server.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(docs_url=None, redoc_url=None, **settings)
+        self.mount(_ASSETS, StaticFiles(packages=[("fastapi_offline", "static")]), name="docs_assets")
+        self.add_api_route(PAGE, self._page, include_in_schema=False)
+        self.add_api_route("/", self._to_page, include_in_schema=False)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             self.openapi_schema = _with_problems(super().openapi())
         return self.openapi_schema
+
+    def _page(self) -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url=str(self.openapi_url),
+            title=self.title,
+            swagger_js_url=f"{_ASSETS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{_ASSETS}/swagger-ui.css",
+            swagger_favicon_url=f"{_ASSETS}/favicon.png",
+        )
+
+    def _to_page(self) -> RedirectResponse:
+        return RedirectResponse(PAGE)
 
 
 def _with_problems(document: dict[str, Any]) -> dict[str, Any]:

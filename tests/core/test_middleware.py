@@ -184,3 +184,18 @@ async def _pieces(size: int) -> AsyncIterator[bytes]:
 async def _pieces_of(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), 1000):
         yield body[start : start + 1000]
+
+
+async def test_a_page_of_an_allowed_origin_may_read_and_write_and_no_other(tmp_path: Path) -> None:
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,last-event-id"}
+    async with serving(tmp_path, allowed_origins=("https://ward.example.org",)) as server:
+        for origin, allowed in (
+            ("https://ward.example.org", "https://ward.example.org"),
+            ("https://evil.example.org", None),
+        ):
+            headers = {"Origin": origin}
+            preflight = await server.http.options("/api/v1/alerts", headers=headers | asks)
+            answer = await server.http.get("/healthz", headers=headers)
+            assert preflight.headers.get("access-control-allow-origin") == allowed
+            assert answer.headers.get("access-control-allow-origin") == allowed
+            assert preflight.is_success is (allowed is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -298,3 +299,14 @@ def _references(part: Any) -> Iterator[str]:
     elif isinstance(part, list):
         for value in part:
             yield from _references(value)
+
+
+async def test_the_page_that_describes_the_interface_asks_nothing_of_other_hosts(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        front = await server.http.get("/", follow_redirects=True)
+        assert (front.status_code, front.url.path) == (200, "/docs")
+        addresses = re.findall(r'(?:src|href)="([^"]+)"', front.text)
+        assert addresses, "the page loads something"
+        for address in addresses:
+            assert address.startswith("/"), address
+            assert (await server.http.get(address)).status_code == 200, address

@@ -252,20 +252,25 @@ def raise_alert(
     return _told(alert, EventType.RAISED, now)
 
 
-def raise_again(alert: Alert, finding: Finding, plan: Plan, *, now: datetime) -> Transition:
+def raise_again(
+    alert: Alert, finding: Finding, plan: Plan, *, now: datetime, may_become_milder: bool = True
+) -> Transition:
     """The same condition is reported while its alert is open.
 
     A more severe tier is a new alarm to people: it sounds again, belongs to nobody, and escalates
-    from the start. A latched one whose condition returns milder keeps its tier.
-    A repetition that says nothing new changes nothing.
+    from the start. A repetition that says nothing new changes nothing.
+
+    Args:
+        may_become_milder: whether a milder tier is taken over. A latched alert never becomes milder:
+            it would end by itself then, and nobody would have seen how bad it was.
 
     Raises:
         AlertHasEnded: the alert is no longer open, and the condition needs a new one.
     """
     if not alert.is_open:
         raise AlertHasEnded(alert.alert_id)
-    if alert.signal is Signal.LATCHED and alert.tier.is_worse_than(finding.tier):
-        # Made milder, it would end by itself, and nobody would have seen how bad it was.
+    keeps_tier = alert.signal is Signal.LATCHED or not may_become_milder
+    if keeps_tier and alert.tier.is_worse_than(finding.tier):
         finding = replace(finding, tier=alert.tier)
     changed = (finding.tier, finding.vitals_window, finding.reasons) != (
         alert.finding.tier,

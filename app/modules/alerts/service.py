@@ -255,7 +255,9 @@ class AlertService:
             now = self._clock.now()
             alert = await repository.find_open(session, patient_id, condition)
             if alert is not None:
-                transition = lifecycle.raise_again(alert, finding, plan, now=now)
+                # Another system may say that its alert has become milder. The rules look at one sign, and
+                # must not make milder what they have not raised.
+                transition = lifecycle.raise_again(alert, finding, plan, now=now, may_become_milder=source != RULES)
             else:
                 transition = lifecycle.raise_alert(
                     new_id(), patient_id, condition, vital_type, finding, plan,

@@ -9,39 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 
-from app.core.metrics import Metrics
-from app.core.roles import CARE_ROLES, Role
+from app.core.roles import Role
+from tests.modules.alerts.steps import (
+    CARE,
+    CAREGIVER_STREAM,
+    STREAM,
+    acknowledge,
+    alert_socket,
+    metric,
+    nurse_and_admin,
+    quick_rules,
+    socket_refusal,
+)
 from tests.servers import RunningServer, code_of, server_process, serving, until
 from tests.sse import EventStream
 
 pytestmark = pytest.mark.anyio
-
-STREAM = "/api/v1/alerts/stream"
-CARE = sorted(CARE_ROLES)
-
-
-@pytest.fixture
-async def ward(tmp_path: Path) -> AsyncIterator[RunningServer]:
-    """A server with patient P1, everybody on the care team, an outsider, and a patient with a record of their own."""
-    async with serving(tmp_path) as server:
-        await server.user("admin", Role.ADMIN)
-        for role in (*CARE, Role.DEVICE):
-            await server.user(role.replace("_", "-"), role)
-        await server.user("outsider", Role.NURSE)
-        await server.user("rosa", Role.PATIENT, patient_of="own")
-        await server.patient("P1", *(role.replace("_", "-") for role in (*CARE, Role.DEVICE)))
-        await server.patient("P2")
-        yield server
 
 
 # --- who may listen -------------------------------------------------------------------------------
@@ -105,7 +96,7 @@ async def test_a_role_that_is_not_held_is_refused_with_the_reason(
     query = {"role": role} if patient_id is None else {"role": role, "patient_id": patient_id}
     response = await ward.call("GET", STREAM, who, params=query)
     assert code_of(response) == refusal
-    assert await _socket_refusal(ward, who, **query) == refusal[0]
+    assert await socket_refusal(ward, who, **query) == refusal[0]
 
 
 async def test_a_missing_role_is_named(ward: RunningServer) -> None:
@@ -116,7 +107,7 @@ async def test_a_missing_role_is_named(ward: RunningServer) -> None:
 
 @pytest.mark.parametrize("who", ["admin", "device", "rosa"])
 async def test_the_stream_of_all_patients_is_for_roles_of_care(ward: RunningServer, who: str) -> None:
-    response = await ward.call("GET", "/api/v1/caregivers/alerts/stream", who)
+    response = await ward.call("GET", CAREGIVER_STREAM, who)
     assert code_of(response) == (403, "role_not_held")
 
 
@@ -191,10 +182,10 @@ async def test_an_alert_event_is_an_unnamed_message_with_an_id_and_the_fields_of
 
 
 async def test_both_transports_get_the_same_events_in_the_same_order(ward: RunningServer) -> None:
-    async with ward.stream("nurse") as stream, _socket(ward, "nurse", role="nurse", patient_id="P1") as socket:
+    async with ward.stream("nurse") as stream, alert_socket(ward, "nurse", role="nurse", patient_id="P1") as socket:
         await stream.control("stream.ready")
         raised = [(await ward.raise_alert(f"c{number}")).json()["alertId"] for number in range(5)]
-        await _acknowledge(ward, raised[0], "nurse")
+        await acknowledge(ward, raised[0], "nurse")
         await stream.alert("alert_acknowledged")
         by_socket = [json.loads(await socket.recv()) for _ in range(6)]
     assert by_socket == stream.alerts
@@ -241,7 +232,7 @@ async def test_events_go_to_recipients_and_admins_and_to_nobody_else(ward: Runni
 
 async def test_a_quiet_stream_carries_its_position_so_that_the_cursor_does_not_grow_old(tmp_path: Path) -> None:
     async with serving(tmp_path, keepalive_seconds=0.05) as server:
-        await _nurse_and_admin(server)
+        await nurse_and_admin(server)
         async with server.stream("nurse") as stream:
             await stream.control("stream.ready")
             await server.raise_alert("not-for-nurses", recipients=["doctor"])
@@ -261,7 +252,7 @@ async def test_without_a_cursor_the_latest_event_of_each_open_alert_comes_withou
     second = (await ward.raise_alert("b")).json()["alertId"]
     closed = (await ward.raise_alert("c")).json()["alertId"]
     await ward.raise_alert("hidden", recipients=["doctor"])
-    await _acknowledge(ward, first, "nurse")
+    await acknowledge(ward, first, "nurse")
     await ward.call("POST", f"/api/v1/alerts/alerts/{closed}/resolve?patient_id=P1", "nurse")
     async with ward.stream("nurse") as stream:
         ready = await stream.control("stream.ready")
@@ -356,7 +347,7 @@ async def test_a_slow_subscriber_catches_up_from_the_log(tmp_path: Path) -> None
     Checked by leaving the queue's entries in place on overflow: they then come twice.
     """
     async with serving(tmp_path, subscriber_queue=5) as server:
-        await _nurse_and_admin(server)
+        await nurse_and_admin(server)
         padding = {"padding": "x" * 20_000}
         async with (
             server.stream("nurse") as slow,
@@ -366,7 +357,7 @@ async def test_a_slow_subscriber_catches_up_from_the_log(tmp_path: Path) -> None
             await healthy.control("stream.ready")
             slow.stop_reading()
             raised: list[str] = []
-            while _metric(server, "tocsin_subscriber_queue_overflows_total") == 0:
+            while metric(server, "tocsin_subscriber_queue_overflows_total") == 0:
                 raised.append((await server.raise_alert(f"c{len(raised)}", context=padding)).json()["alertId"])
                 await healthy.alert("alert", alertId=raised[-1])
             raised += [(await server.raise_alert(f"extra-{n}")).json()["alertId"] for n in range(20)]
@@ -379,7 +370,7 @@ async def test_a_slow_subscriber_catches_up_from_the_log(tmp_path: Path) -> None
 
 async def test_a_reader_that_takes_nothing_is_closed_and_recovers_what_it_missed(tmp_path: Path) -> None:
     async with serving(tmp_path, subscriber_queue=5, slow_consumer_seconds=0.3) as server:
-        await _nurse_and_admin(server)
+        await nurse_and_admin(server)
         async with server.stream("nurse") as slow:
             await slow.control("stream.ready")
             slow.stop_reading()
@@ -395,71 +386,15 @@ async def test_a_reader_that_takes_nothing_is_closed_and_recovers_what_it_missed
             assert (await again.control("stream.opened"))["recovered"] is True
             await again.control("stream.ready")
             assert [*before, *again.seqs] == list(range(1, raised + 1))
-        assert _metric(server, 'tocsin_streams_closed_total{reason="slow_consumer",transport="sse"}') == 1
+        assert metric(server, 'tocsin_streams_closed_total{reason="slow_consumer",transport="sse"}') == 1
 
 
 async def test_a_client_that_leaves_is_gone_from_the_index_at_once(ward: RunningServer) -> None:
-    async with ward.stream("nurse") as stream, _socket(ward, "nurse", role="nurse", patient_id="P1"):
+    async with ward.stream("nurse") as stream, alert_socket(ward, "nurse", role="nurse", patient_id="P1"):
         await stream.control("stream.ready")
         await until(lambda: ward.manager.open_count() == 2)
     await until(lambda: ward.manager.open_count() == 0)
     assert (await ward.raise_alert("to-nobody")).status_code == 201
-
-
-# --- rights that end while the stream is open -----------------------------------------------------
-
-
-async def test_a_revoked_grant_ends_the_stream_with_its_reason_and_nothing_after_it(ward: RunningServer) -> None:
-    async with ward.stream("nurse") as stream, _socket(ward, "nurse", role="nurse", patient_id="P1") as socket:
-        await stream.control("stream.ready")
-        await ward.revoke("P1", "nurse")
-        closing = await stream.control("stream.closing")
-        await ward.raise_alert("after")
-        await stream.end()
-        with pytest.raises(ConnectionClosed) as closed:
-            await socket.recv()
-    assert closing["reason"] == "access_changed"
-    assert stream.alerts == []
-    assert closed.value.rcvd is not None
-    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "access_changed")
-
-
-async def test_a_disabled_user_and_a_lost_role_end_the_stream(ward: RunningServer) -> None:
-    for name, change in (("nurse", {"disabled": True}), ("doctor", {"roles": ["nurse"]})):
-        async with ward.stream(name, name) as stream:
-            await stream.control("stream.ready")
-            me = await ward.call("GET", "/api/v1/users/me", name)
-            changed = await ward.call("PATCH", f"/api/v1/users/{me.json()['id']}", "admin", change)
-            assert changed.status_code == 200
-            assert (await stream.control("stream.closing"))["reason"] == "access_changed"
-            await stream.end()
-
-
-async def test_the_end_of_the_token_is_the_end_of_the_stream(ward: RunningServer) -> None:
-    ward.tokens["brief"] = await ward.token("nurse", timedelta(seconds=2))
-    async with ward.stream("brief") as stream:
-        await stream.control("stream.ready")
-        assert (await stream.control("stream.closing"))["reason"] == "token_expired"
-        await stream.end()
-
-
-async def test_the_stream_of_all_patients_follows_grants_and_revocations(ward: RunningServer) -> None:
-    await ward.raise_alert("already-open", patient_id="P2")
-    async with ward.stream("nurse", path="/api/v1/caregivers/alerts/stream") as stream:
-        await stream.control("stream.ready")
-        assert stream.alerts == []
-        await ward.grant("P2", "nurse")
-        await stream.alert("alert", condition="already-open")
-        await ward.raise_alert("new", patient_id="P2")
-        await stream.alert("alert", condition="new")
-        await ward.raise_alert("first", patient_id="P1")
-        await stream.alert("alert", condition="first")
-        await ward.revoke("P1", "nurse")
-        await until(lambda: ward.manager.open_count(lambda s: s.scope.patient_ids == frozenset({"P2"})) == 1)
-        await ward.raise_alert("unseen", patient_id="P1")
-        await ward.raise_alert("last", patient_id="P2")
-        await stream.alert("alert", condition="last")
-        assert [event["condition"] for event in stream.alerts] == ["already-open", "new", "first", "last"]
 
 
 # --- acknowledgement ------------------------------------------------------------------------------
@@ -472,7 +407,7 @@ async def test_an_acknowledgement_answers_with_the_new_state_and_reaches_everybo
     async with ward.stream("doctor", "doctor") as doctor, ward.stream("caregiver", "caregiver") as caregiver:
         await doctor.control("stream.ready")
         await caregiver.control("stream.ready")
-        response = await _acknowledge(ward, alert_id, "nurse", {"status": "confirmed", "note": "Patient stable"})
+        response = await acknowledge(ward, alert_id, "nurse", {"status": "confirmed", "note": "Patient stable"})
         told = await doctor.alert("alert_acknowledged", alertId=alert_id)
         assert caregiver.alerts == []
     assert response.status_code == 200
@@ -492,11 +427,12 @@ async def test_a_repeated_acknowledgement_is_harmless_and_another_persons_is_ref
     ward: RunningServer,
 ) -> None:
     alert_id = (await ward.raise_alert("c", recipients=["nurse", "doctor"])).json()["alertId"]
-    first = await _acknowledge(ward, alert_id, "nurse")
-    again = await _acknowledge(ward, alert_id, "nurse")
-    other = await _acknowledge(ward, alert_id, "doctor")
+    first = await acknowledge(ward, alert_id, "nurse")
+    again = await acknowledge(ward, alert_id, "nurse")
+    other = await acknowledge(ward, alert_id, "doctor")
     assert (first.status_code, again.status_code, again.json()) == (200, 200, first.json())
     assert code_of(other) == (409, "already_acknowledged")
+    assert other.json()["acknowledgedBy"] == "nurse"
     assert other.json()["acknowledgedByName"] == "Nurse"
     assert other.json()["acknowledgedAt"] == first.json()["acknowledgedAt"]
     detail = (await ward.call("GET", f"/api/v1/alerts/{alert_id}", "doctor")).json()
@@ -541,14 +477,14 @@ async def test_an_acknowledgement_that_cannot_be_names_its_field(ward: RunningSe
 
 
 async def test_an_unknown_alert_is_not_found(ward: RunningServer) -> None:
-    assert code_of(await _acknowledge(ward, "no-such-alert", "nurse")) == (404, "unknown_alert")
+    assert code_of(await acknowledge(ward, "no-such-alert", "nurse")) == (404, "unknown_alert")
 
 
 async def test_acknowledging_as_resolved_closes_the_alert_and_tells_both(ward: RunningServer) -> None:
     alert_id = (await ward.raise_alert("c")).json()["alertId"]
     async with ward.stream("nurse") as stream:
         await stream.control("stream.ready")
-        response = await _acknowledge(ward, alert_id, "nurse", {"status": "resolved", "note": "Patient stable"})
+        response = await acknowledge(ward, alert_id, "nurse", {"status": "resolved", "note": "Patient stable"})
         await stream.alert("alert_acknowledged", status="resolved")
         await stream.alert("alert_resolved", state="resolved", resolvedBy="nurse")
     assert response.json()["state"] == "resolved"
@@ -566,196 +502,12 @@ async def test_resolving_by_hand_is_told_once_however_often_it_is_asked(ward: Ru
     assert (await ward.raise_alert("c")).status_code == 201
 
 
-async def test_the_legacy_socket_acknowledges_and_is_told_of_mistakes(ward: RunningServer) -> None:
-    alert_id = (await ward.raise_alert("c", recipients=["nurse", "doctor"])).json()["alertId"]
-    ack = {"event": "ack", "alertId": alert_id, "patientId": "P1", "note": "on my way"}
-    async with _socket(ward, "nurse", role="nurse", patient_id="P1", replay="none") as socket:
-        for wrong, code, named in (
-            ("{", "validation_error", "Invalid JSON"),
-            (json.dumps(ack | {"status": "later"}), "validation_error", "status"),
-            (json.dumps(ack | {"alertId": "no such id"}), "validation_error", "alertId"),
-            (json.dumps(ack | {"alertId": "other"}), "unknown_alert", "other"),
-            (json.dumps(ack | {"patientId": "P2"}), "not_on_care_team", "care team"),
-            (b"\x00", "validation_error", "text frame"),
-        ):
-            await socket.send(wrong)
-            error = json.loads(await socket.recv())
-            assert (error["event"], error["code"]) == ("error", code)
-            assert named in error["detail"]
-        await socket.send(json.dumps(ack))
-        told = json.loads(await socket.recv())
-        assert (told["event"], told["acknowledgedBy"], told["note"]) == ("alert_acknowledged", "nurse", "on my way")
-        await socket.send(json.dumps(ack))
-        repeated = json.loads(await socket.recv())
-        assert (repeated["event"], repeated["acknowledgedAt"]) == ("alert_acknowledged", told["acknowledgedAt"])
-        assert code_of(await _acknowledge(ward, alert_id, "doctor")) == (409, "already_acknowledged")
-
-
-async def test_a_socket_that_gets_nothing_right_is_closed(ward: RunningServer) -> None:
-    async with _socket(ward, "nurse", role="nurse", patient_id="P1") as socket:
-        for _ in range(10):
-            await socket.send("nonsense")
-        await socket.wait_closed()
-    assert socket.close_code == 1008
-
-
-async def test_the_legacy_socket_takes_its_token_in_the_address_or_as_a_subprotocol(ward: RunningServer) -> None:
-    address = ward.socket_address("/api/v1/alerts/ws", role="nurse", patient_id="P1", token=ward.tokens["nurse"])
-    async with connect(address):
-        pass
-    bare = ward.socket_address("/api/v1/alerts/ws", role="nurse", patient_id="P1")
-    async with connect(bare, subprotocols=["bearer", ward.tokens["nurse"]]) as socket:  # type: ignore[list-item]
-        assert socket.subprotocol == "bearer"
-
-
-async def test_a_cookie_opens_a_socket_only_from_an_allowed_origin(tmp_path: Path) -> None:
-    async with serving(tmp_path, allowed_origins=("https://ward.example.org",)) as server:
-        await _nurse_and_admin(server)
-        address = server.socket_address("/api/v1/alerts/ws", role="nurse", patient_id="P1")
-        cookie = {"Cookie": f"access_token={server.tokens['nurse']}"}
-        for origin in ("https://ward.example.org", server.url):
-            async with connect(address, additional_headers=cookie, origin=origin):  # type: ignore[arg-type]
-                pass
-        for foreign in ("https://evil.example.org", "null", None):
-            with pytest.raises(InvalidStatus) as refused:
-                await connect(address, additional_headers=cookie, origin=foreign)  # type: ignore[arg-type]
-            assert refused.value.response.status_code == 403
-            assert json.loads(refused.value.response.body)["code"] == "origin_not_allowed"
-
-
-# --- raising --------------------------------------------------------------------------------------
-
-
-async def test_raising_an_open_condition_again_answers_with_that_alert_and_writes_only_what_changed(
-    ward: RunningServer,
-) -> None:
-    first = await ward.raise_alert("c")
-    same = await ward.raise_alert("c")
-    changed = await ward.raise_alert("c", vitalsWindow=[200])
-    assert [r.status_code for r in (first, same, changed)] == [201, 200, 200]
-    assert len({r.json()["alertId"] for r in (first, same, changed)}) == 1
-    detail = (await ward.call("GET", f"/api/v1/alerts/{first.json()['alertId']}", "nurse")).json()
-    assert [event["event"] for event in detail["timeline"]] == ["alert", "alert_updated"]
-
-
-async def test_two_raises_that_race_make_one_alert(ward: RunningServer) -> None:
-    responses = await asyncio.gather(*(ward.raise_alert("race", reasons=[f"r{n}"]) for n in range(20)))
-    assert sorted(response.status_code for response in responses) == [200] * 19 + [201]
-    assert len({response.json()["alertId"] for response in responses}) == 1
-
-
-@pytest.mark.parametrize(
-    ("fields", "field"),
-    [
-        ({"tier": "severe"}, "tier"),
-        ({"patientId": "no id"}, "patientId"),
-        ({"reasons": []}, "reasons"),
-        ({"reasons": "fast"}, "reasons"),
-        ({"recipients": ["wizard"]}, "recipients[0]"),
-        ({"recipients": ["device"]}, "recipients"),
-        ({"recipient": ["nurse"]}, "recipient"),
-        ({"vitalsWindow": ["fast"]}, "vitalsWindow[0]"),
-        ({"threshold": {"max": "high"}}, "threshold.max"),
-        ({"timestamp": "yesterday"}, "timestamp"),
-        ({"timestamp": "2026-01-02T03:04:05"}, "timestamp"),
-        ({"timestamp": "2999-01-02T03:04:05Z"}, "timestamp"),
-        ({"condition": "x" * 65}, "condition"),
-        ({"reasons": ["\x00"]}, "reasons[0]"),
-        ({"context": {"a": "\x00"}}, "context"),
-        ({"context": {"a": "x" * 33_000}}, "context"),
-        ({"context": "text"}, "context"),
-    ],
-)
-async def test_an_alert_that_cannot_be_is_refused_by_the_name_of_its_field(
-    ward: RunningServer, fields: dict[str, object], field: str
-) -> None:
-    response = await ward.raise_alert(**fields)  # type: ignore[arg-type]
-    assert code_of(response) == (422, "validation_error")
-    assert [error["field"] for error in response.json()["errors"]] == [field]
-
-
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-async def test_a_number_that_is_none_is_refused(ward: RunningServer, number: str) -> None:
-    body = '{"patientId":"P1","vitalType":"heart_rate","tier":"slight","reasons":["r"],"vitalsWindow":[NUMBER]}'
-    headers = {**ward.bearer("admin"), "Content-Type": "application/json"}
-    response = await ward.http.post("/api/v1/alerts", content=body.replace("NUMBER", number), headers=headers)
-    assert code_of(response) == (422, "validation_error")
-    assert response.json()["errors"][0]["field"] == "vitalsWindow[0]"
-
-
-@pytest.mark.parametrize(
-    ("who", "patient_id", "refusal"),
-    [
-        (None, "P1", (401, "not_signed_in")),
-        ("nurse", "P1", (403, "role_not_held")),
-        ("device", "P2", (403, "not_on_care_team")),
-        ("admin", "no-such-patient", (404, "unknown_patient")),
-    ],
-)
-async def test_only_admins_and_devices_of_the_patient_raise(
-    ward: RunningServer, who: str | None, patient_id: str, refusal: tuple[int, str]
-) -> None:
-    body = {"patientId": patient_id, "vitalType": "heart_rate", "tier": "slight", "reasons": ["r"]}
-    assert code_of(await ward.call("POST", "/api/v1/alerts", who, body)) == refusal
-    allowed = await ward.call("POST", "/api/v1/alerts", "device", body | {"patientId": "P1"})
-    assert (allowed.status_code, allowed.json()["recipients"]) == (201, ["patient", "caregiver", "nurse"])
-
-
-async def test_a_body_of_two_megabytes_is_refused_and_the_server_goes_on(ward: RunningServer) -> None:
-    async def chunks() -> AsyncIterator[bytes]:
-        for _ in range(32):
-            yield b"x" * 65_536
-
-    headers = {**ward.bearer("admin"), "Content-Type": "application/json"}
-    async with ward.stream("nurse") as stream:
-        await stream.control("stream.ready")
-        told = await ward.http.post("/api/v1/alerts", content=b"x" * (2 << 20), headers=headers)
-        untold = await ward.http.post("/api/v1/alerts", content=chunks(), headers=headers)
-        assert code_of(told) == code_of(untold) == (413, "body_too_large")
-        await ward.raise_alert("still-here")
-        await stream.alert("alert", condition="still-here")
-
-
-# --- history --------------------------------------------------------------------------------------
-
-
-async def test_history_pages_through_what_the_caller_may_see_newest_first(ward: RunningServer) -> None:
-    raised = [(await ward.raise_alert(f"c{n}")).json()["alertId"] for n in range(7)]
-    await ward.raise_alert("hidden", recipients=["doctor"])
-    await _acknowledge(ward, raised[2], "nurse")
-    seen: list[str] = []
-    cursor: str | None = None
-    while True:
-        params = {"patient_id": "P1", "limit": "3"} | ({"cursor": cursor} if cursor else {})
-        page = (await ward.call("GET", "/api/v1/alerts", "nurse", params=params)).json()
-        seen += [alert["alertId"] for alert in page["alerts"]]
-        cursor = page["nextCursor"]
-        if cursor is None:
-            break
-    assert seen == raised[::-1]
-    states = {}
-    for state in ("open", "active", "acknowledged", "resolved"):
-        page = (await ward.call("GET", "/api/v1/alerts", "nurse", params={"state": state})).json()
-        states[state] = len(page["alerts"])
-    assert states == {"open": 7, "active": 6, "acknowledged": 1, "resolved": 0}
-    assert len((await ward.call("GET", "/api/v1/alerts", "admin")).json()["alerts"]) == 8
-    assert (await ward.call("GET", "/api/v1/alerts", "outsider")).json()["alerts"] == []
-    assert code_of(await ward.call("GET", "/api/v1/alerts", "nurse", params={"patient_id": "P2"})) == (
-        403,
-        "not_on_care_team",
-    )
-    assert code_of(await ward.call("GET", "/api/v1/alerts", "nurse", params={"cursor": "x"})) == (
-        422,
-        "validation_error",
-    )
-
-
 # --- escalation, restart, kill --------------------------------------------------------------------
 
 
 async def test_what_nobody_acknowledges_escalates_when_it_is_due_and_acknowledging_disarms_it(tmp_path: Path) -> None:
-    async with serving(tmp_path, rules_file=_quick_rules(tmp_path, 0.5, 0.5)) as server:
-        await _nurse_and_admin(server)
+    async with serving(tmp_path, rules_file=quick_rules(tmp_path, 0.5, 0.5)) as server:
+        await nurse_and_admin(server)
         await server.user("doctor", Role.DOCTOR)
         await server.user("dispatcher", Role.DISPATCHER)
         await server.grant("P1", "doctor", "dispatcher")
@@ -768,7 +520,7 @@ async def test_what_nobody_acknowledges_escalates_when_it_is_due_and_acknowledgi
                 await stream.control("stream.ready")
             raised = (await server.raise_alert("left-alone")).json()
             taken_on = (await server.raise_alert("taken-on")).json()
-            await _acknowledge(server, taken_on["alertId"], "nurse")
+            await acknowledge(server, taken_on["alertId"], "nurse")
             first = await doctor.alert("alert_escalated")
             second = await dispatcher.alert("alert_escalated")
             await nurse.alert("alert_escalated", escalationLevel=2)
@@ -782,9 +534,9 @@ async def test_what_nobody_acknowledges_escalates_when_it_is_due_and_acknowledgi
 
 
 async def test_an_escalation_that_fell_due_while_the_server_was_down_fires_once_when_it_is_back(tmp_path: Path) -> None:
-    rules = _quick_rules(tmp_path, 0.3, 3600)
+    rules = quick_rules(tmp_path, 0.3, 3600)
     async with serving(tmp_path, rules_file=rules) as server:
-        await _nurse_and_admin(server)
+        await nurse_and_admin(server)
         alert = (await server.raise_alert("left-alone")).json()
         tokens = server.tokens
     await anyio.sleep(0.3)  # The time itself is what this is about: the due time passes with no server there.
@@ -823,7 +575,7 @@ async def test_after_kill_9_a_reconnect_gets_exactly_what_was_missed(tmp_path: P
 
 
 async def test_a_stopping_server_tells_its_streams_and_takes_no_new_ones(ward: RunningServer) -> None:
-    async with ward.stream("nurse") as stream, _socket(ward, "nurse", role="nurse", patient_id="P1") as socket:
+    async with ward.stream("nurse") as stream, alert_socket(ward, "nurse", role="nurse", patient_id="P1") as socket:
         await stream.control("stream.ready")
         ward.server.drain()
         closing = await stream.control("stream.closing")
@@ -839,47 +591,3 @@ async def test_a_stopping_server_tells_its_streams_and_takes_no_new_ones(ward: R
     assert code_of(refused) == (503, "draining")
     assert refused.headers["retry-after"]
     assert (ready.status_code, ready.json()["checks"]["streams"]) == (503, "draining")
-
-
-# --- what the tests above lean on -----------------------------------------------------------------
-
-
-async def _nurse_and_admin(server: RunningServer) -> None:
-    await server.user("admin", Role.ADMIN)
-    await server.user("nurse", Role.NURSE)
-    await server.patient("P1", "nurse")
-
-
-async def _acknowledge(server: RunningServer, alert_id: str, who: str, body: object = None) -> httpx.Response:
-    return await server.call("POST", f"/api/v1/alerts/alerts/{alert_id}/acknowledge?patient_id=P1", who, body)
-
-
-def _socket(server: RunningServer, who: str, **params: str) -> connect:
-    return connect(server.socket_address("/api/v1/alerts/ws", **params), additional_headers=server.bearer(who))
-
-
-async def _socket_refusal(server: RunningServer, who: str | None, **params: str) -> int:
-    """The status with which the legacy WebSocket refuses a caller."""
-    with pytest.raises(InvalidStatus) as refused:
-        await connect(server.socket_address("/api/v1/alerts/ws", **params), additional_headers=server.bearer(who))
-    return refused.value.response.status_code
-
-
-def _metric(server: RunningServer, line: str) -> float:
-    """The value of one line of /metrics."""
-    for text in server.services.get(Metrics).render().decode().splitlines():
-        if text.startswith(line + " "):
-            return float(text.rsplit(" ", 1)[1])
-    return 0.0
-
-
-def _quick_rules(folder: Path, *after_seconds: float) -> Path:
-    """The rules of a ward where moderate alerts escalate to the doctor and then to the dispatcher, quickly."""
-    steps = [
-        {"afterSeconds": seconds, "recipients": [role]}
-        for seconds, role in zip(after_seconds, ("doctor", "dispatcher"), strict=True)
-    ]
-    tiers = {tier: {"recipients": ["nurse"], "escalation": steps} for tier in ("slight", "moderate", "critical")}
-    path = folder / "rules.json"
-    path.write_text(json.dumps({"tiers": tiers, "conditions": []}))
-    return path

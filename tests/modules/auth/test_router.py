@@ -23,13 +23,8 @@ from tests.sse import EventStream
 
 pytestmark = pytest.mark.anyio
 
-FORM, COOKIE, REFRESH, LOGOUT, ME = (
-    "/api/v1/login/access-token",
-    "/api/v1/login/cookie",
-    "/api/v1/refresh-token",
-    "/api/v1/logout",
-    "/api/v1/users/me",
-)
+FORM, COOKIE = "/api/v1/login/access-token", "/api/v1/login/cookie"
+REFRESH, LOGOUT, ME = "/api/v1/refresh-token", "/api/v1/logout", "/api/v1/users/me"
 EMAIL, PASSWORD = "nurse@example.org", "correct horse battery"
 LISTED = "https://ward.example.org"
 FOREIGN = ("https://elsewhere.example.org", "https://ward.example.org.elsewhere.example.org", "null", "http://[", "")
@@ -40,7 +35,9 @@ KEY = "a key that only the tests know, and long enough for HS512 as well"
 async def ward(tmp_path: Path) -> AsyncIterator[RunningServer]:
     """A server with an admin, and a nurse with a password on the care team of P1."""
     async with serving(tmp_path, allowed_origins=(LISTED,), secret_key=SecretStr(KEY)) as server:
-        await _nurse_and_admin(server)
+        await server.user("admin", Role.ADMIN)
+        await server.user("nurse", Role.NURSE, password=PASSWORD)
+        await server.patient("P1", "nurse")
         yield server
 
 
@@ -364,12 +361,6 @@ async def test_a_disabled_account_is_out_whichever_way_it_comes(ward: RunningSer
 # --- what the tests above lean on -----------------------------------------------------------------
 
 
-async def _nurse_and_admin(server: RunningServer) -> None:
-    await server.user("admin", Role.ADMIN)
-    await server.user("nurse", Role.NURSE, password=PASSWORD)
-    await server.patient("P1", "nurse")
-
-
 async def _sign_in(server: RunningServer) -> dict[str, Any]:
     """A new pair of tokens of the nurse."""
     response = await server.http.post(FORM, data={"username": EMAIL, "password": PASSWORD})
@@ -386,11 +377,9 @@ def _bearer(pair: dict[str, Any]) -> dict[str, str]:
     return {"Authorization": f"Bearer {pair['access_token']}"}
 
 
-@asynccontextmanager
-async def _browser(server: RunningServer) -> AsyncIterator[httpx.AsyncClient]:
+def _browser(server: RunningServer) -> httpx.AsyncClient:
     """A client that keeps cookies of its own, as a browser does."""
-    async with httpx.AsyncClient(base_url=server.url) as browser:
-        yield browser
+    return httpx.AsyncClient(base_url=server.url)
 
 
 @asynccontextmanager

@@ -1,0 +1,112 @@
+"""Rights that change while a stream is open: what ends, and what begins to flow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from tests.modules.alerts.steps import (
+    CAREGIVER_STREAM,
+    alert_socket,
+)
+from tests.servers import RunningServer, until
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_revoked_grant_ends_the_stream_with_its_reason_and_nothing_after_it(ward: RunningServer) -> None:
+    async with ward.stream("nurse") as stream, alert_socket(ward, "nurse", role="nurse", patient_id="P1") as socket:
+        await stream.control("stream.ready")
+        await ward.revoke("P1", "nurse")
+        closing = await stream.control("stream.closing")
+        await ward.raise_alert("after")
+        await stream.end()
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+    assert closing["reason"] == "access_changed"
+    assert stream.alerts == []
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "access_changed")
+
+
+async def test_a_disabled_user_and_a_lost_role_end_the_stream(ward: RunningServer) -> None:
+    for name, change in (("nurse", {"disabled": True}), ("doctor", {"roles": ["nurse"]})):
+        async with ward.stream(name, name) as stream:
+            await stream.control("stream.ready")
+            me = await ward.call("GET", "/api/v1/users/me", name)
+            changed = await ward.call("PATCH", f"/api/v1/users/{me.json()['id']}", "admin", change)
+            assert changed.status_code == 200
+            assert (await stream.control("stream.closing"))["reason"] == "access_changed"
+            await stream.end()
+
+
+async def test_the_end_of_the_token_is_the_end_of_the_stream(ward: RunningServer) -> None:
+    ward.tokens["brief"] = await ward.token("nurse", timedelta(seconds=2))
+    async with ward.stream("brief") as stream:
+        await stream.control("stream.ready")
+        assert (await stream.control("stream.closing"))["reason"] == "token_expired"
+        await stream.end()
+
+
+async def test_the_stream_of_all_patients_follows_grants_and_revocations(ward: RunningServer) -> None:
+    await ward.raise_alert("already-open", patient_id="P2")
+    async with ward.stream("nurse", path=CAREGIVER_STREAM) as stream:
+        await stream.control("stream.ready")
+        assert stream.alerts == []
+        await ward.grant("P2", "nurse")
+        await stream.alert("alert", condition="already-open")
+        await ward.raise_alert("new", patient_id="P2")
+        await stream.alert("alert", condition="new")
+        await ward.raise_alert("first", patient_id="P1")
+        await stream.alert("alert", condition="first")
+        await ward.revoke("P1", "nurse")
+        await until(lambda: ward.manager.open_count(lambda s: s.scope.patient_ids == frozenset({"P2"})) == 1)
+        await ward.raise_alert("unseen", patient_id="P1")
+        await ward.raise_alert("last", patient_id="P2")
+        await stream.alert("alert", condition="last")
+        assert [event["condition"] for event in stream.alerts] == ["already-open", "new", "first", "last"]
+
+
+async def test_the_stream_of_all_patients_says_who_is_covered_whenever_that_changes(
+    ward: RunningServer,
+) -> None:
+    async with ward.stream("nurse", path=CAREGIVER_STREAM) as stream:
+        assert await stream.control("stream.scope") == {"patientIds": ["P1"]}
+        await stream.control("stream.ready")
+        await ward.grant("P2", "nurse")
+        await stream.next(lambda m: m.event == "stream.scope" and m.json == {"patientIds": ["P1", "P2"]})
+        await ward.revoke("P1", "nurse")
+        await stream.next(lambda m: m.event == "stream.scope" and m.json == {"patientIds": ["P2"]})
+    async with ward.stream("nurse", "nurse", "P2") as stream:
+        await stream.control("stream.ready")
+        assert "stream.scope" not in [message.event for message in stream.received]
+
+
+async def test_a_patient_granted_while_the_reader_was_away_comes_with_the_open_alerts(ward: RunningServer) -> None:
+    """Their events lie before the cursor. Checked by leaving the newcomers out of the start: nothing comes."""
+    await ward.raise_alert("before", patient_id="P2")
+    await ward.raise_alert("seen")
+    async with ward.stream("nurse", path=CAREGIVER_STREAM) as stream:
+        await stream.control("stream.ready")
+        cursor = stream.cursor
+    await ward.grant("P2", "nurse")
+    await ward.raise_alert("missed", patient_id="P2")
+    async with ward.stream("nurse", path=CAREGIVER_STREAM, last_event_id=cursor) as stream:
+        assert (await stream.control("stream.opened"))["recovered"] is True
+        await stream.control("stream.ready")
+        assert {"before", "missed"} <= {event["condition"] for event in stream.alerts}
+        assert stream.seqs == [3]
+
+
+async def test_a_role_gained_while_the_stream_is_open_brings_its_open_alerts(ward: RunningServer) -> None:
+    await ward.raise_alert("for-doctors", recipients=["doctor"])
+    async with ward.stream("nurse", path=CAREGIVER_STREAM) as stream:
+        await stream.control("stream.ready")
+        assert stream.alerts == []
+        me = (await ward.call("GET", "/api/v1/users/me", "nurse")).json()
+        await ward.call("PATCH", f"/api/v1/users/{me['id']}", "admin", {"roles": ["nurse", "doctor"]})
+        await stream.alert("alert", condition="for-doctors")
+        await ward.raise_alert("also-for-doctors", recipients=["doctor"])
+        await stream.alert("alert", condition="also-for-doctors")
