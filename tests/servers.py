@@ -36,6 +36,7 @@ from app.modules.auth.service import AuthService
 from app.modules.care_team.service import CareTeamService
 from app.modules.patients.service import PatientService
 from app.modules.users.service import UserService
+from tests.databases import put_new_database
 from tests.sse import EventStream
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -141,6 +142,8 @@ class RunningServer:
 @asynccontextmanager
 async def serving(data_dir: Path, *, clock: Clock | None = None, **settings: Any) -> AsyncIterator[RunningServer]:
     """A server in this event loop, checked at its end to have given everything back."""
+    if "database_url" not in settings:
+        await put_new_database(data_dir)
     app = create_app(Settings(data_dir=data_dir, log_level="error", **settings), clock=clock)
     services: Services = app.state.services
     listener = listen("127.0.0.1", 0)
@@ -151,8 +154,12 @@ async def serving(data_dir: Path, *, clock: Clock | None = None, **settings: Any
         if running.done():
             running.result()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, limits=limits) as http_client:
+        transport = httpx.AsyncHTTPTransport(
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            # So that a reader which stops reading is noticed before megabytes are under way to it.
+            socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)],
+        )
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, transport=transport) as http_client:
             running_server = RunningServer(url, services, server, http_client)
             yield running_server
             await until(lambda: running_server.manager.open_count() == 0)

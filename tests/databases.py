@@ -1,0 +1,36 @@
+"""New databases for tests: the migrations run once, and every test gets a copy of what they made."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import anyio
+
+from app.core.config import Settings
+from app.core.db import Database
+
+
+async def put_new_database(data_dir: Path) -> None:
+    """Put a migrated, empty database where the settings look for one, unless there is one already."""
+    path = data_dir / "tocsin.db"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        shutil.copy(await anyio.to_thread.run_sync(_template), path)
+
+
+@cache
+def _template() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+    async def migrate() -> None:
+        db = Database(Settings(data_dir=folder).sqlalchemy_url)
+        await db.migrate()
+        await db.close()
+
+    anyio.run(migrate)
+    return folder / "tocsin.db"
