@@ -19,6 +19,7 @@ from app.modules.alerts.lifecycle import (
     Actor,
     Alert,
     EscalationStep,
+    EventType,
     Finding,
     Kind,
     Resolution,
@@ -104,13 +105,11 @@ async def record(session: AsyncSession, transition: Transition) -> None:
     first = last - len(events) + 1
     alert = transition.alert
     values = _to_values(alert) | {"last_seq": last}
-    known = await session.get(AlertRow, alert.alert_id)
-    if known is None:
+    if events[0].type is EventType.RAISED:
         session.add(AlertRow(id=alert.alert_id, first_seq=first, **values))
         await session.flush()
     else:
-        for name, value in values.items():
-            setattr(known, name, value)
+        await session.execute(sa.update(AlertRow).where(AlertRow.id == alert.alert_id).values(values))
     session.add_all(
         AlertEventRow(
             seq=seq,
