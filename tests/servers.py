@@ -163,6 +163,7 @@ async def serving(data_dir: Path, *, clock: Clock | None = None, **settings: Any
             running_server = RunningServer(url, services, server, http_client)
             yield running_server
             await until(lambda: running_server.manager.open_count() == 0)
+            await until(lambda: running_server.manager.indexed_count() == 0)
             await until(lambda: services.get(Database).checked_out() == 0)
             await until(lambda: services.get(AccessChanges).watched_count() == 0)
     finally:

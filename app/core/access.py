@@ -24,6 +24,9 @@ from app.core.roles import Role, to_mask
 
 SUBJECT = "access.changed"
 
+#: Rights that are asked about at the same time, so that a slow answer delays few others.
+RECHECKS_AT_ONCE = 8
+
 Recheck = Callable[[], Awaitable[None]]
 Unwatch = Callable[[], None]
 
@@ -157,12 +160,23 @@ class AccessChanges:
         self._unsure.clear()
         for user_id in {row.user_id for row in rows}:
             rechecks |= self._watched.get(user_id, set())
-        for recheck in rechecks:
+        limiter = anyio.CapacityLimiter(RECHECKS_AT_ONCE)
+        async with anyio.create_task_group() as tasks:
+            for recheck in rechecks:
+                tasks.start_soon(self._ask_again, recheck, limiter)
+
+    async def _ask_again(self, recheck: Recheck, limiter: anyio.CapacityLimiter) -> None:
+        async with limiter:
+            if not self._is_watched(recheck):
+                return
             try:
                 await recheck()
             except Exception:
                 # One connection's trouble must not keep the others' rights from being checked; its
                 # own right is in doubt until it has been, so it is asked about again.
                 _log.exception("access.recheck_failed")
-                if any(recheck in watched for watched in self._watched.values()):
+                if self._is_watched(recheck):
                     self._unsure.add(recheck)
+
+    def _is_watched(self, recheck: Recheck) -> bool:
+        return any(recheck in watched for watched in self._watched.values())

@@ -13,6 +13,8 @@ from app.modules.alerts.service import SUBJECT, AlertService
 #: Timers that another node has armed are found by looking this often; our own wake the worker.
 LONGEST_PAUSE_SECONDS = 1.0
 
+SHORTEST_PAUSE_SECONDS = 0.01
+
 #: A worker that has not finished a round for this long is reported as not ready.
 STALLED_AFTER = timedelta(seconds=15)
 
@@ -34,10 +36,11 @@ class EscalationWorker:
             while True:
                 self._wake = anyio.Event()
                 next_due = await self._alerts.next_escalation_at()
-                if next_due is not None and next_due <= self._clock.now():
-                    await self._alerts.escalate_due()
-                    continue
                 self._last_round_at = self._clock.now()
+                is_due = next_due is not None and next_due <= self._last_round_at
+                # Due rows that another node holds are left to it, and looked at again after a pause.
+                if is_due and await self._alerts.escalate_due():
+                    continue
                 with anyio.move_on_after(self._pause_seconds(next_due)):
                     await self._wake.wait()
         finally:
@@ -50,4 +53,5 @@ class EscalationWorker:
     def _pause_seconds(self, next_due: datetime | None) -> float:
         if next_due is None:
             return LONGEST_PAUSE_SECONDS
-        return min(max((next_due - self._clock.now()).total_seconds(), 0.0), LONGEST_PAUSE_SECONDS)
+        until_due = (next_due - self._clock.now()).total_seconds()
+        return min(max(until_due, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)

@@ -120,10 +120,14 @@ class AlertConnectionManager:
             )
 
     def reindex(self, subscription: Subscription, scope: Scope) -> None:
-        """Give a subscription another scope; from here on it is offered what that one covers."""
-        self._unindex(subscription)
-        subscription.scope = scope
-        self._index(subscription)
+        """Give a subscription another scope; from here on it is offered what that one covers.
+
+        One that has been left meanwhile stays out of the index: nobody would take it out again.
+        """
+        if subscription in self._open:
+            self._unindex(subscription)
+            subscription.scope = scope
+            self._index(subscription)
 
     def drain(self) -> None:
         """End every stream and take no new one: this server is about to stop."""
@@ -133,6 +137,10 @@ class AlertConnectionManager:
 
     def open_count(self, matching: Callable[[Subscription], bool] = lambda _subscription: True) -> int:
         return sum(1 for subscription in self._open if matching(subscription))
+
+    def indexed_count(self) -> int:
+        """How many places of the index hold a subscription; none when no stream is open."""
+        return len(self._of_everyone) + sum(len(subscribers) for subscribers in self._of_patient.values())
 
     def _index(self, subscription: Subscription) -> None:
         patient_ids = subscription.scope.patient_ids

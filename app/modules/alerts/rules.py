@@ -113,6 +113,7 @@ Decision = Present | Gone
 class _Reported:
     tier: Tier
     is_present: bool
+    alert_id: str
 
 
 class PatientWatch:
@@ -143,14 +144,24 @@ class PatientWatch:
         decisions = (self._decide(condition, series) for condition in self._rules.conditions_of(vital_type))
         return [decision for decision in decisions if decision is not None]
 
-    def reported(self, condition: str, tier: Tier, *, is_present: bool = True) -> None:
+    def reported(self, condition: str, tier: Tier, *, is_present: bool = True, alert_id: str = "") -> None:
         """There is an open alert for this condition now."""
-        self._reported[condition] = _Reported(tier, is_present)
+        self._reported[condition] = _Reported(tier, is_present, alert_id)
 
-    def ended(self, condition: str) -> None:
-        """The alert of this condition has ended: another takes a whole window of new readings."""
-        if self._reported.pop(condition, None) is None:
+    def alert_of(self, condition: str) -> str:
+        """The alert that was reported for this condition last; empty where there is none."""
+        reported = self._reported.get(condition)
+        return reported.alert_id if reported else ""
+
+    def ended(self, condition: str, alert_id: str = "") -> None:
+        """The alert of this condition has ended: another takes a whole window of new readings.
+
+        News of an earlier alert, which come when another has been reported already, change nothing.
+        """
+        reported = self._reported.get(condition)
+        if reported is None or reported.alert_id != alert_id:
             return
+        del self._reported[condition]
         for rule in self._rules.conditions:
             series = self._series.get(rule.vital_type)
             if rule.name == condition and series is not None and series.newest is not None:

@@ -141,19 +141,19 @@ class AlertService:
             UnknownAlert: there is no such alert of this patient that they may see.
             AlreadyAcknowledged: somebody else was first.
         """
-        now = self._clock.now()
 
         def command(alert: Alert, actor: Actor) -> Transition:
             try:
-                return lifecycle.acknowledge(alert, actor, now=now, status=status, note=note)
+                return lifecycle.acknowledge(alert, actor, now=self._clock.now(), status=status, note=note)
             except lifecycle.AcknowledgedByOther as error:
                 raise AlreadyAcknowledged(error.acknowledgement) from None
 
         scopes = [scope] if scope else await self._care_team.scopes(caller)
         transition = await self._by_person(caller, scopes, alert_id, patient_id, command)
-        if any(event.type is EventType.ACKNOWLEDGED for event in transition.events):
-            waited = now - transition.alert.raised_at
-            self._metrics.raise_to_acknowledge.observe(max(waited.total_seconds(), 0.0))
+        for event in transition.events:
+            if event.type is EventType.ACKNOWLEDGED:
+                waited = event.at - event.alert.raised_at
+                self._metrics.raise_to_acknowledge.observe(max(waited.total_seconds(), 0.0))
         return transition
 
     async def resolve(
@@ -164,14 +164,13 @@ class AlertService:
         Raises:
             NotOnCareTeam, UnknownAlert: as for `acknowledge`.
         """
-        now = self._clock.now()
         scopes = await self._care_team.scopes(caller)
         return await self._by_person(
             caller,
             scopes,
             alert_id,
             patient_id,
-            lambda alert, actor: lifecycle.resolve(alert, now=now, actor=actor, note=note),
+            lambda alert, actor: lifecycle.resolve(alert, now=self._clock.now(), actor=actor, note=note),
         )
 
     async def next_escalation_at(self) -> datetime | None:

@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from app.core.access import AccessChanges, Scope
 from app.core.config import Settings
 from app.core.errors import POLICY_VIOLATION, AppError, InvalidField, field_path
-from app.core.security import Authenticator, Principal
+from app.core.security import Authenticator, Principal, TokenExpired
 from app.core.sse import encode_event, encode_keepalive
 from app.modules.alerts.errors import Draining
 from app.modules.alerts.lifecycle import EventType
@@ -44,6 +44,9 @@ SSE = "sse"
 WEBSOCKET = "websocket"
 
 MOST_ERRORS_IN_A_ROW = 10
+
+#: A stream whose right is over gets so long to say so, before it is cut off.
+LAST_WORDS_SECONDS = 0.5
 
 #: RFC 6455, 7.4.1, and the IANA registry of WebSocket close codes.
 SERVICE_RESTART = 1012
@@ -81,11 +84,13 @@ class StreamOpener:
             async def recheck() -> None:
                 try:
                     scope_now = await find_scope(await self.authenticator.renew(caller))
+                except TokenExpired:
+                    subscription.close(ClosingReason.TOKEN_EXPIRED)
                 except AppError:
                     subscription.close(ClosingReason.ACCESS_CHANGED)
-                    return
-                if scope_now != subscription.scope:
-                    subscription.rescope(scope_now)
+                else:
+                    if scope_now != subscription.scope:
+                        subscription.rescope(scope_now)
 
             unwatch = self.access.watch(caller.user_id, recheck, since=caller.access_version)
             try:
@@ -124,6 +129,7 @@ class AlertEventStream(Response):
         with self._subscribed as subscription:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
+                tasks.start_soon(_cancel_after_end, subscription, tasks.cancel_scope)
                 await self._write(subscription, send)
                 tasks.cancel_scope.cancel()
 
@@ -146,6 +152,13 @@ class AlertEventStream(Response):
 async def _cancel_on_disconnect(receive: Receive, cancel_scope: anyio.CancelScope) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    cancel_scope.cancel()
+
+
+async def _cancel_after_end(subscription: Subscription, cancel_scope: anyio.CancelScope) -> None:
+    """A right that is over ends the stream also while a client that takes nothing holds its writer up."""
+    await subscription.ended()
+    await anyio.sleep(LAST_WORDS_SECONDS)
     cancel_scope.cancel()
 
 
@@ -188,6 +201,7 @@ class AlertSocket:
         """Carry events and acknowledgements until one side ends it."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._receive, tasks.cancel_scope)
+            tasks.start_soon(_cancel_after_end, self._subscription, tasks.cancel_scope)
             try:
                 await self._send(slow_consumer_seconds, delivered)
             except TimeoutError:
@@ -213,7 +227,7 @@ class AlertSocket:
         try:
             while errors_in_a_row < MOST_ERRORS_IN_A_ROW:
                 message = await self._websocket.receive()
-                if message["type"] == "websocket.disconnect":
+                if message["type"] == "websocket.disconnect" or self._subscription.has_ended():
                     break
                 try:
                     await self._acknowledge(message.get("text"))

@@ -130,6 +130,7 @@ class Subscription:
         self._start = start
         self._feed: Feed[LogEntry] = Feed(start.position, queue_limit=queue_limit)
         self._wake = anyio.Event()
+        self._ended = anyio.Event()
         self._newcomers = start.newcomers
         self._tells_scope = start.tells_scope
         self._audience_mask = to_mask(scope.roles)
@@ -155,6 +156,13 @@ class Subscription:
             self.closing = reason
             self._feed.fall_behind()
             self._wake.set()
+            self._ended.set()
+
+    async def ended(self) -> None:
+        """Return when the right of this subscriber is over, whether or not anybody reads its messages."""
+        with anyio.move_on_after((self.expires_at - self._manager.clock.now()).total_seconds()):
+            await self._ended.wait()
+        self.close(ClosingReason.TOKEN_EXPIRED)
 
     def rescope(self, scope: Scope) -> None:
         """Go on with other patients or roles: who is new begins with the open alerts that there are."""
@@ -180,9 +188,9 @@ class Subscription:
             yield message
         async for entries in self._catch_up():
             yield entries
-        if not self._has_ended():
+        if not self.has_ended():
             yield Ready(self._cursor(), self.sent)
-        while not self._has_ended():
+        while not self.has_ended():
             async for message in self._greet():
                 yield message
             if not self._feed.is_live:
@@ -192,7 +200,7 @@ class Subscription:
             if waiting := self._feed.take():
                 yield self._handing_out(waiting)
             elif not await self._woken():
-                if self._has_ended():
+                if self.has_ended():
                     break
                 self._feed.settle(self._manager.head)
                 yield Keepalive(self._cursor())
@@ -218,7 +226,8 @@ class Subscription:
             return True
         return False
 
-    def _has_ended(self) -> bool:
+    def has_ended(self) -> bool:
+        """Whether the right is over; the time of the token counts from the moment on, not from the next message."""
         if self.closing is None and self._manager.clock.now() >= self.expires_at:
             self.close(ClosingReason.TOKEN_EXPIRED)
         return self.closing is not None
@@ -226,20 +235,21 @@ class Subscription:
     async def _snapshot(self, patient_ids: frozenset[str] | None) -> AsyncIterator[Snapshot]:
         """The open alerts whose latest event lies at or before the position; later ones come as events."""
         through, after, is_last = self._feed.position, 0, False
-        while not is_last and not self._has_ended():
-            page = await self._manager.log.open_alerts(
-                self.scope, through=through, after=after, patient_ids=patient_ids
-            )
+        while not is_last and not self.has_ended():
+            scope = self.scope
+            page = await self._manager.log.open_alerts(scope, through=through, after=after, patient_ids=patient_ids)
+            if scope is not self.scope:
+                continue
             after, is_last = page.through, page.is_last
-            if page.entries and not self._has_ended():
+            if page.entries and not self.has_ended():
                 self.sent += len(page.entries)
                 yield Snapshot(page.entries)
 
     async def _catch_up(self) -> AsyncIterator[Entries]:
-        while not self._feed.is_live and not self._has_ended():
+        while not self._feed.is_live and not self.has_ended():
             scope = self.scope
             page = await self._manager.log.page(scope, after=self._feed.position)
-            if self._has_ended() or scope is not self.scope:
+            if self.has_ended() or scope is not self.scope:
                 continue
             self._manager.metrics.catch_up_pages.inc()
             self._feed.advance(page.through, head=self._manager.head)

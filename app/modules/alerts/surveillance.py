@@ -28,7 +28,7 @@ class Surveillance:
         for vital_type, value, measured_at in readings:
             watch.prime(vital_type, value, measured_at)
         for alert in await self._alerts.open_from_rules(patient_id):
-            watch.reported(alert.condition, alert.tier, is_present=alert.condition_present)
+            watch.reported(alert.condition, alert.tier, is_present=alert.condition_present, alert_id=alert.alert_id)
         self._watches[patient_id] = watch
 
     async def observe(
@@ -56,16 +56,16 @@ class Surveillance:
         for entry in entries:
             if entry.event == EventType.RESOLVED and entry.patient_id in self._watches:
                 condition = msgspec.json.decode(entry.payload)["condition"]
-                self._watches[entry.patient_id].ended(condition)
+                self._watches[entry.patient_id].ended(condition, entry.alert_id)
 
     async def _act(self, patient_id: str, watch: PatientWatch, decision: Decision) -> None:
         condition = decision.condition
         if isinstance(decision, Present):
             alert = await self._alerts.report(patient_id, condition.name, condition.vital_type, decision.finding)
-            watch.reported(condition.name, alert.tier)
+            watch.reported(condition.name, alert.tier, alert_id=alert.alert_id)
             return
         ended = await self._alerts.condition_gone(patient_id, condition.name)
-        if ended is None or not ended.is_open:
-            watch.ended(condition.name)
+        if ended is not None and ended.is_open:
+            watch.reported(condition.name, ended.tier, is_present=False, alert_id=ended.alert_id)
         else:
-            watch.reported(condition.name, ended.tier, is_present=False)
+            watch.ended(condition.name, watch.alert_of(condition.name))

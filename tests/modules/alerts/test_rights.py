@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.modules.alerts.steps import (
-    CAREGIVER_STREAM,
-    alert_socket,
-)
-from tests.servers import RunningServer, until
+from tests.modules.alerts.steps import CAREGIVER_STREAM, alert_socket, metric, nurse_and_admin
+from tests.servers import RunningServer, serving, until
 
 pytestmark = pytest.mark.anyio
 
@@ -110,3 +111,39 @@ async def test_a_role_gained_while_the_stream_is_open_brings_its_open_alerts(war
         await stream.alert("alert", condition="for-doctors")
         await ward.raise_alert("also-for-doctors", recipients=["doctor"])
         await stream.alert("alert", condition="also-for-doctors")
+
+
+async def test_streams_that_close_while_rights_are_asked_again_leave_nothing_in_the_index(ward: RunningServer) -> None:
+    """The server's own check at the end of the test fails when a left subscription is put back by `reindex`."""
+    async with contextlib.AsyncExitStack() as streams:
+        for _ in range(30):
+            stream = await streams.enter_async_context(ward.stream("nurse", path=CAREGIVER_STREAM))
+            await stream.control("stream.ready")
+        await ward.grant("P2", "nurse")
+
+
+async def test_a_right_that_ends_cuts_off_a_client_that_takes_nothing(tmp_path: Path) -> None:
+    """Its writer waits for the client, and would for a minute. Checked by leaving the cut out: it does."""
+    async with serving(tmp_path, slow_consumer_seconds=60, subscriber_queue=5) as server:
+        await nurse_and_admin(server)
+        async with server.stream("nurse") as slow:
+            await slow.control("stream.ready")
+            slow.stop_reading()
+            while metric(server, "tocsin_subscriber_queue_overflows_total") == 0:
+                await server.raise_alert(f"c{len(slow.received)}-{time.monotonic_ns()}", context={"x": "x" * 30_000})
+            await server.revoke("P1", "nurse")
+            await until(lambda: server.manager.open_count() == 0, within_seconds=3)
+            slow.read_again()
+
+
+async def test_who_may_no_longer_listen_may_no_longer_acknowledge_on_an_open_socket(ward: RunningServer) -> None:
+    alert_id = (await ward.raise_alert("c")).json()["alertId"]
+    ack = json.dumps({"event": "ack", "alertId": alert_id, "patientId": "P1"})
+    async with alert_socket(ward, "nurse", role="nurse", patient_id="P1", replay="none") as socket:
+        await ward.revoke("P1", "nurse")
+        await until(lambda: ward.manager.open_count(lambda s: s.has_ended()) == 1 or ward.manager.open_count() == 0)
+        with contextlib.suppress(ConnectionClosed):
+            await socket.send(ack)
+        await socket.wait_closed()
+    alert = (await ward.call("GET", f"/api/v1/alerts/{alert_id}", "admin")).json()
+    assert alert["state"] == "active"

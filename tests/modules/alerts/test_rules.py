@@ -406,3 +406,20 @@ def test_nothing_is_reported_twice_without_a_change(values: list[int], latches: 
         assert course[:1] != [None], "what was never there is not gone"
         for earlier, later in pairwise(course):
             assert (earlier is None) != (later is None) or (earlier and later and later.is_worse_than(earlier))
+
+
+def test_late_news_of_an_earlier_alert_do_not_end_a_newer_one() -> None:
+    """Otherwise the newer one would never be reported as gone. Checked by matching the condition alone."""
+    watch = PatientWatch(load_rules())
+    for second in range(10):
+        watch.observe("spo2", 79, NOW + timedelta(seconds=second), now=NOW)
+    watch.reported("spo2_low", Tier.CRITICAL, alert_id="newer")
+    watch.ended("spo2_low", "earlier")
+    gone = [
+        decision
+        for second in range(10, 20)
+        for decision in watch.observe("spo2", 97, NOW + timedelta(seconds=second), now=NOW)
+    ]
+    assert [type(decision) for decision in gone] == [Gone]
+    watch.ended("spo2_low", "newer")
+    assert watch.alert_of("spo2_low") == ""
