@@ -219,8 +219,11 @@ class Client:
     async def shows(self, *conditions: str) -> None:
         """Wait until these alerts have been printed, and no other, each once and in this order."""
         wanted = [f"reason of {condition}" for condition in conditions]
+        # A client that met a cut wire more than once waits up to half a minute before its next try.
         with suppress(TimeoutError):  # what is wrong is told better below
-            await until(lambda: len(self.printed) >= len(wanted) or self.process.returncode is not None)
+            await until(
+                lambda: len(self.printed) >= len(wanted) or self.process.returncode is not None, within_seconds=60
+            )
         assert self.reasons == wanted, self.said
 
     async def _read(self, stream: asyncio.StreamReader, lines: list[str]) -> None:

@@ -36,10 +36,11 @@ class EscalationWorker:
             while True:
                 self._wake = anyio.Event()
                 next_due = await self._alerts.next_escalation_at()
+                is_due = next_due is not None and next_due <= self._clock.now()
+                escalated = await self._alerts.escalate_due() if is_due else 0
                 self._last_round_at = self._clock.now()
-                is_due = next_due is not None and next_due <= self._last_round_at
                 # Due rows that another node holds are left to it, and looked at again after a pause.
-                if is_due and await self._alerts.escalate_due():
+                if escalated:
                     continue
                 with anyio.move_on_after(self._pause_seconds(next_due)):
                     await self._wake.wait()
