@@ -74,7 +74,6 @@ async def test_a_recording_becomes_an_alert_that_is_acknowledged_and_recovered(
 async def test_raises_that_race_over_two_nodes_make_one_alert_and_a_log_without_gaps(
     database_url: str, tmp_path: Path
 ) -> None:
-    """Checked by drawing the number from a sequence outside the transaction: the readers then see gaps."""
     async with (
         serving(tmp_path, database_url=database_url) as first,
         serving(tmp_path, database_url=database_url) as second,

@@ -355,7 +355,8 @@ async def test_connecting_while_alerts_are_raised_leaves_no_gap_and_no_duplicate
 async def test_a_slow_subscriber_catches_up_from_the_log(tmp_path: Path) -> None:
     """Its queue of 5 overflows while its connection takes nothing; reading again, it misses nothing.
 
-    Checked by leaving the queue's entries in place on overflow: they then come twice.
+    This does not notice a queue that keeps its entries on overflow (tried: it passes); `test_subscription`
+    and `test_feed` do.
     """
     async with serving(tmp_path, subscriber_queue=5) as server:
         await nurse_and_admin(server)
@@ -561,7 +562,6 @@ async def test_an_escalation_that_fell_due_while_the_server_was_down_fires_once_
 
 
 async def test_after_kill_9_a_reconnect_gets_exactly_what_was_missed(tmp_path: Path) -> None:
-    """Checked by writing the log after the answer instead of before it: the last ones are then missing."""
     with server_process(tmp_path) as server:
         server.cli("user", "create", "admin@example.org", "--role", "admin")
         server.cli("patient", "create", "P1")
