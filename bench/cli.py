@@ -11,19 +11,25 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench import machine
+from bench import machine, report
 from bench.progress import say
 from bench.results import Result
-from bench.scenarios import fanout
+from bench.running import SERVER_TROUBLE
+from bench.scenarios import churn, fanout, idle, latency, slow, storm
 from bench.tables import result_as_text
 
-SCENARIOS: dict[str, ModuleType] = {scenario.NAME: scenario for scenario in (fanout,)}
+SCENARIOS: dict[str, ModuleType] = {scenario.NAME: scenario for scenario in (fanout, latency, idle, storm, slow, churn)}
 
 _DESCRIPTION = """\
 Measures Tocsin against its peers, each server on one core and the load on another.
 
 Every event is counted at every subscriber: one that is lost, doubled or out of order makes the run
 a failed one, with exit status 1. A missed target is printed, and fails nothing."""
+
+_MORE_EXAMPLES = """\
+  python -m bench all --json results.json
+  python -m bench all --quick
+  python -m bench report results.json --into docs/performance.md"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=_DESCRIPTION,
-        epilog="examples:\n" + "\n".join(scenario.EXAMPLES for scenario in SCENARIOS.values()),
+        epilog="examples:\n" + "\n".join([*(scenario.EXAMPLES for scenario in SCENARIOS.values()), _MORE_EXAMPLES]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parts = parser.add_subparsers(metavar="SCENARIO", required=True)
@@ -60,6 +66,13 @@ def _parser() -> argparse.ArgumentParser:
         scenario.add_options(part)
         _add_json(part)
         part.set_defaults(act=_run_one, scenario=name)
+    everything = parts.add_parser("all", help="every scenario in a row, with its default options")
+    everything.add_argument("--quick", action="store_true", help="small numbers, to see that everything runs")
+    _add_json(everything)
+    everything.set_defaults(act=_run_all)
+    rendering = parts.add_parser("report", help="results as markdown")
+    report.add_options(rendering)
+    rendering.set_defaults(act=report.run)
     return parser
 
 
@@ -69,6 +82,18 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 
 def _run_one(options: argparse.Namespace) -> int:
     return _finish([_run(options.scenario, options)], options.json)
+
+
+def _run_all(options: argparse.Namespace) -> int:
+    results = []
+    for name, scenario in SCENARIOS.items():
+        own_options = _parser().parse_args([name, *(scenario.QUICK if options.quick else [])])
+        try:
+            results.append(_run(name, own_options))
+        except SERVER_TROUBLE as error:
+            results.append(Result(name, {}))
+            results[-1].failed(name, error)
+    return _finish(results, options.json)
 
 
 def _run(name: str, options: argparse.Namespace) -> Result:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import select
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -125,7 +126,9 @@ class Load:
         self._epoll.unregister(subscriber.fd)
 
     def resume(self, subscriber: Subscriber) -> None:
-        """It reads again."""
+        """It reads again, with room enough to be quick about it."""
+        if subscriber.sock is not None:
+            subscriber.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self._epoll.register(subscriber.fd, select.EPOLLIN)
 
     def drop(self, subscriber: Subscriber) -> None:

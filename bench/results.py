@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bench.progress import say
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -56,6 +58,11 @@ class Result:
         tables = [Table(**table) for table in document["tables"]]
         checks = [Check(**check) for check in document["checks"]]
         return cls(**{**document, "tables": tables, "checks": checks})
+
+    def failed(self, where: str, error: BaseException) -> None:
+        """Enter that a server broke, and say so at once."""
+        self.failures.append(f"{where}: {type(error).__name__}: {error}")
+        say(f"FAILED {self.failures[-1]}")
 
     def check_at_most(self, claim: str, value: float | None, limit: float, unit: str = "") -> None:
         """Enter a claim that holds where a value is no greater than its limit."""
