@@ -1,0 +1,1 @@
+"""What is measured, and against whom: run it as `python -m bench SCENARIO`."""

@@ -1,0 +1,65 @@
+"""Runs a server in a folder that goes with it, and names what can go wrong with one."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+
+from bench.deadline import OverdueError
+from bench.framing import BrokenAnswerError
+from bench.load import Load, OpeningError
+from bench.process import ServerFailedError
+from bench.progress import say
+from bench.publisher import PublishRefusedError
+from bench.results import Result
+from bench.servers import PEERS, Server
+
+S = TypeVar("S", bound=Server)
+
+#: What a server can do to a run; it ends the round of that server, and no other.
+SERVER_TROUBLE = (
+    BrokenAnswerError,
+    OpeningError,
+    OverdueError,
+    PublishRefusedError,
+    ServerFailedError,
+    OSError,
+    httpx.HTTPError,
+    subprocess.SubprocessError,
+)
+
+
+@contextmanager
+def running(kind: type[S]) -> Iterator[S]:
+    """A server of this kind, in a new folder, ended with the block."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder, kind(Path(folder)) as server:
+        yield server
+
+
+@contextmanager
+def loaded(server: Server, *, published: int = 0) -> Iterator[Load]:
+    """A load on it, closed with the block."""
+    load = server.load(published=published)
+    try:
+        yield load
+    finally:
+        load.close()
+
+
+def chosen_peers(names: Sequence[str], result: Result) -> list[type[Server]]:
+    """The peers of these names that are here; those that are not are named in the result, with how to get them."""
+    peers = []
+    for name in names:
+        peer = PEERS[name]
+        if missing := peer.missing():
+            result.notes.append(f"{peer.title} was not measured, because {missing} is missing: {peer.install}")
+            say(result.notes[-1])
+        else:
+            peers.append(peer)
+    return peers
