@@ -182,7 +182,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     manager = services.get(AlertConnectionManager)
     workers: dict[str, Callable[[], Awaitable[None]]] = {
         "streams": manager.run,
-        "loop_lag": partial(measure_loop_lag, metrics),
+        "loop_lag": partial(measure_loop_lag, metrics, period_seconds=services.get(Settings).loop_lag_period_seconds),
         "log_tail": services.get(LogTail).run,
         "access": services.get(AccessChanges).run,
         "escalation": services.get(EscalationWorker).run,

@@ -15,9 +15,6 @@ _log = structlog.get_logger(__name__)
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 
-#: How often the loop is asked how late it is; a hold shows with this precision.
-LAG_PERIOD_SECONDS = 0.01
-
 
 async def keep_running(name: str, work: Callable[[], Awaitable[None]], metrics: Metrics) -> None:
     """Run `work` for ever: an error is logged and counted, and it is started again after a pause.
@@ -40,10 +37,10 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]], metrics: 
         pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
 
 
-async def measure_loop_lag(metrics: Metrics) -> None:
+async def measure_loop_lag(metrics: Metrics, *, period_seconds: float) -> None:
     """Note for ever how late the loop is, which is how long it has been held by one thing."""
     loop = asyncio.get_running_loop()
     while True:
-        due = loop.time() + LAG_PERIOD_SECONDS
-        await asyncio.sleep(LAG_PERIOD_SECONDS)
+        due = loop.time() + period_seconds
+        await asyncio.sleep(period_seconds)
         metrics.loop_lag.observe(max(0.0, loop.time() - due))
