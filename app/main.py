@@ -30,7 +30,7 @@ from app.modules.alerts.manager import AlertConnectionManager
 from app.modules.alerts.repository import StoredLog
 from app.modules.alerts.router import router as alerts_router
 from app.modules.alerts.rules_file import load_rules
-from app.modules.alerts.service import AlertService
+from app.modules.alerts.service import SUBJECT, AlertService
 from app.modules.alerts.streams import StreamOpener
 from app.modules.alerts.surveillance import Surveillance
 from app.modules.alerts.tail import LogTail
@@ -89,7 +89,10 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     auth = services.add(AuthService, AuthService(db, access, users, patients, signer, settings, clock, metrics))
     services.add(Authenticator, auth)  # type: ignore[type-abstract]
 
-    alerts = services.add(AlertService, AlertService(db, bus, clock, metrics, rules, care_team))
+    alerts = services.add(
+        AlertService,
+        AlertService(db, lambda _entries: bus.publish(SUBJECT, b""), clock, metrics, rules, care_team),
+    )
     log = StoredLog(db)
     manager = services.add(
         AlertConnectionManager,

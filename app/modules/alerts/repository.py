@@ -19,6 +19,7 @@ from app.modules.alerts.lifecycle import (
     Actor,
     Alert,
     EscalationStep,
+    Event,
     EventType,
     Finding,
     Kind,
@@ -95,13 +96,13 @@ async def next_due_at(session: AsyncSession) -> datetime | None:
     )
 
 
-async def record(session: AsyncSession, transition: Transition) -> None:
-    """Write a transition: its events to the end of the log, and the alert's new state."""
+async def record(session: AsyncSession, transition: Transition) -> list[LogEntry]:
+    """Write a transition, its events to the end of the log and the alert's new state, and give what the log got."""
     events = transition.events
     if not events:
-        return
-    last = await session.scalar(sa.update(AlertLog).values(seq=AlertLog.seq + len(events)).returning(AlertLog.seq))
-    assert last is not None, "the migrations write the row of the log"
+        return []
+    advanced = sa.update(AlertLog).values(seq=AlertLog.seq + len(events)).returning(AlertLog.epoch, AlertLog.seq)
+    epoch, last = (await session.execute(advanced)).one()
     first = last - len(events) + 1
     alert = transition.alert
     values = _to_values(alert) | {"last_seq": last}
@@ -110,18 +111,20 @@ async def record(session: AsyncSession, transition: Transition) -> None:
         await session.flush()
     else:
         await session.execute(sa.update(AlertRow).where(AlertRow.id == alert.alert_id).values(values))
+    entries = [_to_entry(epoch, seq, event) for seq, event in enumerate(events, first)]
     session.add_all(
         AlertEventRow(
-            seq=seq,
-            alert_id=alert.alert_id,
-            patient_id=alert.patient_id,
-            event=event.type,
-            audience=event.alert.recipients,
-            payload=encode_alert_event(event).decode(),
-            occurred_at=event.at,
+            seq=entry.seq,
+            alert_id=entry.alert_id,
+            patient_id=entry.patient_id,
+            event=entry.event,
+            audience=entry.audience,
+            payload=entry.text,
+            occurred_at=entry.occurred_at,
         )
-        for seq, event in enumerate(events, first)
+        for entry in entries
     )
+    return entries
 
 
 async def history(
@@ -206,11 +209,25 @@ class StoredLog:
                 event=row.event,
                 audience=to_mask(row.audience),
                 payload=row.payload.encode(),
+                occurred_at=row.occurred_at,
             )
             for row in rows
         ]
         is_full = len(entries) == self._page_size
         return LogPage(entries, entries[-1].seq if is_full else end, is_last=not is_full)
+
+
+def _to_entry(epoch: str, seq: int, event: Event) -> LogEntry:
+    return LogEntry(
+        epoch=epoch,
+        seq=seq,
+        alert_id=event.alert.alert_id,
+        patient_id=event.alert.patient_id,
+        event=event.type,
+        audience=to_mask(event.alert.recipients),
+        payload=encode_alert_event(event),
+        occurred_at=event.at,
+    )
 
 
 async def _bounds(session: AsyncSession) -> LogBounds:

@@ -252,6 +252,7 @@ class LogEntry:
     Attributes:
         audience: mask of the roles that it is addressed to.
         payload: the event as JSON.
+        occurred_at: when it happened, by the clock of the node that wrote it.
     """
 
     epoch: str
@@ -261,6 +262,7 @@ class LogEntry:
     event: str
     audience: int
     payload: bytes
+    occurred_at: datetime
 
     @cached_property
     def sse(self) -> bytes:

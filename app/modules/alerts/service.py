@@ -1,4 +1,4 @@
-"""Raise, acknowledge, resolve, escalate: one transaction each, and one note on the bus after it."""
+"""Raise, acknowledge, resolve, escalate: one transaction each, and what it wrote handed on after it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.access import Scope
-from app.core.bus import Bus
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import InvalidField
@@ -33,10 +32,13 @@ from app.modules.alerts.lifecycle import (
 )
 from app.modules.alerts.repository import HistoryFilter
 from app.modules.alerts.rules import RuleBook
-from app.modules.alerts.schemas import AlertPayload
+from app.modules.alerts.schemas import AlertPayload, LogEntry
 from app.modules.care_team.service import CareTeamService, NotOnCareTeam
 
 SUBJECT = "alerts.log"
+
+#: Called after the commit with what was written, in order, so that this node's readers need not read it again.
+Written = Callable[[Sequence[LogEntry]], None]
 
 #: Alerts that the rules have raised; others carry the name of the role that raised them.
 RULES = "rules"
@@ -56,10 +58,16 @@ class AlertService:
     """Every change of an alert goes through here, and is in the log when the call returns."""
 
     def __init__(
-        self, db: Database, bus: Bus, clock: Clock, metrics: Metrics, rules: RuleBook, care_team: CareTeamService
+        self,
+        db: Database,
+        written: Written,
+        clock: Clock,
+        metrics: Metrics,
+        rules: RuleBook,
+        care_team: CareTeamService,
     ) -> None:
         self._db = db
-        self._bus = bus
+        self._written = written
         self._clock = clock
         self._metrics = metrics
         self._care_team = care_team
@@ -112,8 +120,8 @@ class AlertService:
             if alert is None:
                 return None
             transition = lifecycle.condition_gone(alert, now=self._clock.now())
-            await repository.record(session, transition)
-        self._announce(transition)
+            entries = await repository.record(session, transition)
+        self._announce((transition,), entries)
         return transition.alert
 
     async def open_from_rules(self, patient_id: str) -> list[Alert]:
@@ -184,10 +192,9 @@ class AlertService:
             now = self._clock.now()
             alerts = await repository.due(session, now, limit=_DUE_AT_ONCE)
             transitions = [lifecycle.escalate(alert, now=now) for alert in alerts]
-            for transition in transitions:
-                await repository.record(session, transition)
+            entries = [entry for transition in transitions for entry in await repository.record(session, transition)]
+        self._announce(transitions, entries)
         for alert, transition in zip(alerts, transitions, strict=True):
-            self._announce(transition)
             self._note_delay(alert, transition.alert.escalation_level, now)
         return len(alerts)
 
@@ -230,12 +237,16 @@ class AlertService:
         self, patient_id: str, condition: str, vital_type: str, finding: Finding, plan: Plan, **fields: Any
     ) -> tuple[Alert, bool]:
         try:
-            transition, is_new = await self._raise_once(patient_id, condition, vital_type, finding, plan, **fields)
+            transition, entries, is_new = await self._raise_once(
+                patient_id, condition, vital_type, finding, plan, **fields
+            )
         except IntegrityError:
             # Another node has raised the same condition since we looked (the database allows one
             # open alert for it): now it is there to be found.
-            transition, is_new = await self._raise_once(patient_id, condition, vital_type, finding, plan, **fields)
-        self._announce(transition)
+            transition, entries, is_new = await self._raise_once(
+                patient_id, condition, vital_type, finding, plan, **fields
+            )
+        self._announce((transition,), entries)
         return transition.alert, is_new
 
     async def _raise_once(
@@ -249,7 +260,7 @@ class AlertService:
         kind: Kind = Kind.PHYSIOLOGICAL,
         source: str = RULES,
         raised_at: datetime | None = None,
-    ) -> tuple[Transition, bool]:
+    ) -> tuple[Transition, list[LogEntry], bool]:
         async with self._db.write() as session:
             now = self._clock.now()
             alert = await repository.find_open(session, patient_id, condition)
@@ -262,8 +273,8 @@ class AlertService:
                     new_id(), patient_id, condition, vital_type, finding, plan,
                     now=now, kind=kind, source=source, raised_at=raised_at,
                 )  # fmt: skip
-            await repository.record(session, transition)
-        return transition, alert is None
+            entries = await repository.record(session, transition)
+        return transition, entries, alert is None
 
     async def _by_person(
         self,
@@ -278,8 +289,8 @@ class AlertService:
         async with self._db.write() as session:
             alert = await self._visible(session, alert_id, patient_id, scopes)
             transition = command(alert, _actor(caller, alert, scopes))
-            await repository.record(session, transition)
-        self._announce(transition)
+            entries = await repository.record(session, transition)
+        self._announce((transition,), entries)
         return transition
 
     async def _visible(
@@ -290,12 +301,13 @@ class AlertService:
             raise UnknownAlert(alert_id)
         return alert
 
-    def _announce(self, transition: Transition) -> None:
-        """After the commit: tell every node that the log has grown, and count."""
-        for event in transition.events:
-            self._metrics.alert_events.labels(event=event.type, tier=event.alert.tier).inc()
-        if transition.events:
-            self._bus.publish(SUBJECT, b"")
+    def _announce(self, transitions: Iterable[Transition], entries: Sequence[LogEntry]) -> None:
+        """After the commit: hand on what was written, and count."""
+        for transition in transitions:
+            for event in transition.events:
+                self._metrics.alert_events.labels(event=event.type, tier=event.alert.tier).inc()
+        if entries:
+            self._written(entries)
 
     def _note_delay(self, before: Alert, step: int, now: datetime) -> None:
         assert before.next_escalation_at is not None

@@ -322,6 +322,7 @@ def log_entry(alert: Alert, payload: bytes) -> LogEntry:
         event="alert",
         audience=to_mask(alert.recipients),
         payload=payload,
+        occurred_at=NOW,
     )
 
 
