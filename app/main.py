@@ -91,8 +91,12 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     auth = services.add(AuthService, AuthService(db, access, users, patients, signer, settings, clock, metrics))
     services.add(Authenticator, auth)  # type: ignore[type-abstract]
 
-    alerts = services.add(AlertService, AlertService(db, bus, clock, metrics, rules, care_team))
     log = StoredLog(db)
+    tail = services.add(LogTail, LogTail(log, bus, poll_seconds=settings.log_poll_seconds))
+    alerts = services.add(
+        AlertService,
+        AlertService(db, tail.take_written, clock, metrics, rules, care_team),
+    )
     manager = services.add(
         AlertConnectionManager,
         AlertConnectionManager(
@@ -117,7 +121,6 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     services.add(StreamOpener, StreamOpener(manager, access, auth, limits, retry_ms=settings.retry_ms))
     services.add(EscalationWorker, EscalationWorker(alerts, bus, clock))
     surveillance = services.add(Surveillance, Surveillance(alerts, clock))
-    tail = services.add(LogTail, LogTail(log, bus, poll_seconds=settings.log_poll_seconds))
     tail.add_follower(manager.publish)
     tail.add_follower(lambda entries, _through: surveillance.follow(entries))
 

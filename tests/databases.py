@@ -5,10 +5,13 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import anyio
+import sqlalchemy as sa
 
 from app.core.config import Settings
 from app.core.db import Database
@@ -34,3 +37,19 @@ def _template() -> Path:
 
     anyio.run(migrate)
     return folder / "tocsin.db"
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Every statement that this process sends to any database while the block runs, but for the beginnings."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if not statement.startswith("BEGIN"):
+            sent.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)

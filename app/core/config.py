@@ -72,7 +72,10 @@ class Settings(BaseSettings):
         25, ge=2, le=3600, description="A peer that has acknowledged nothing for so long is taken for gone."
     )
     loop_lag_period_seconds: float = Field(
-        0.1, gt=0, le=60, description="How often the event loop is asked how late it is; a hold shows to this precision."
+        0.1,
+        gt=0,
+        le=60,
+        description="How often the event loop is asked how late it is; a hold shows to this precision.",
     )
     drain_seconds: float = Field(
         5.0, ge=0, le=600, description="Over how long open streams are sent elsewhere before the server stops."

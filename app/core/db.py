@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import sqlalchemy as sa
@@ -16,14 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
+from app.core import sqlite
 from app.core.roles import Role, from_mask, to_mask
 
 if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
-#: How long a writer waits for another process that holds the SQLite write lock.
-BUSY_TIMEOUT_SECONDS = 30
+T = TypeVar("T")
 
 
 class Base(DeclarativeBase):
@@ -76,7 +76,7 @@ def roles_overlap(column: sa.ColumnElement[frozenset[Role]], mask: int) -> sa.Co
 
 
 class Database:
-    """Hands out short sessions: one to read, one to write, never one that outlives a call."""
+    """Hands out short sessions, and runs short transactions: some read, some write, none outlives its call."""
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
@@ -87,15 +87,16 @@ class Database:
             self.url,
             pool_pre_ping=not self.is_sqlite,
             hide_parameters=True,  # they are patients' data, and errors end in the log
-            connect_args={"timeout": BUSY_TIMEOUT_SECONDS} if self.is_sqlite else {},
+            connect_args={"timeout": sqlite.BUSY_TIMEOUT_SECONDS} if self.is_sqlite else {},
         )
         self._writer = self._engine.execution_options(tocsin_write=True)
         # SQLite takes one writer at a time. Those of this process wait here, in order, rather than
         # in SQLite's busy handler, which polls and is not fair.
         self._turn = asyncio.Lock() if self.is_sqlite else None
+        self._threads = sqlite.SQLiteThreads(self.url) if self.is_sqlite else None
         if self.is_sqlite:
-            sa.event.listen(self._engine.sync_engine, "connect", _set_up_sqlite)
-            sa.event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+            sa.event.listen(self._engine.sync_engine, "connect", sqlite.set_up)
+            sa.event.listen(self._engine.sync_engine, "begin", sqlite.begin)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -112,6 +113,34 @@ class Database:
                 async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
                     yield session
 
+    async def run_read(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` answers; its statements see one state of the database.
+
+        For what is asked often: it costs a fraction of a session. `work` must not touch what the event
+        loop works on, because it may run on another thread.
+        """
+        with _let_end():
+            if self._threads:
+                answer = await self._threads.read(work)
+            else:
+                async with self._engine.connect() as connection:
+                    answer = await connection.run_sync(work)
+        return answer
+
+    async def run_write(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` answers, once what it wrote is committed; when it raises, nothing is written.
+
+        See `run_read` for when, and for what `work` must not do.
+        """
+        async with self._turn or nullcontext():
+            with _let_end():
+                if self._threads:
+                    answer = await self._threads.write(work)
+                else:
+                    async with self._writer.begin() as connection:
+                        answer = await connection.run_sync(work)
+        return answer
+
     async def ping(self) -> None:
         """Ask the database for an answer out of a table: SQLite gives any other without looking at its file."""
         async with self.read() as session:
@@ -120,10 +149,13 @@ class Database:
     def checked_out(self) -> int:
         """How many connections are in use at this moment."""
         pool = self._engine.pool
-        return pool.checkedout() if isinstance(pool, sa.QueuePool) else 0
+        in_sessions = pool.checkedout() if isinstance(pool, sa.QueuePool) else 0
+        return in_sessions + (self._threads.checked_out() if self._threads else 0)
 
     async def close(self) -> None:
         await self._engine.dispose()
+        if self._threads:
+            self._threads.close()
 
     async def revision(self) -> str | None:
         """The migration that the database stands at; none for a new database."""
@@ -217,31 +249,3 @@ def _alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(installed if installed.is_dir() else checkout))
     return config
-
-
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    """Settings of each new SQLite connection.
-
-    `synchronous=FULL` makes a commit survive a power cut in WAL mode (sqlite.org/wal.html); the
-    isolation level is taken out of the driver's hands, because it would begin late and deferred.
-    """
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        f"busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    """Begin a writing transaction with the write lock in hand.
-
-    One that reads first and asks for the lock later is refused at once with SQLITE_BUSY when another
-    process has written in between, whatever the busy timeout says.
-    """
-    is_write = connection.get_execution_options().get("tocsin_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")

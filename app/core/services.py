@@ -40,7 +40,8 @@ def services_of(connection: HTTPConnection) -> Services:
 def service(kind: type[T]) -> Any:
     """A FastAPI dependency that hands the route the application's instance of `kind`."""
 
-    def look_up(connection: HTTPConnection) -> T:
+    # A coroutine, because the framework sends any other dependency through a thread.
+    async def look_up(connection: HTTPConnection) -> T:
         return services_of(connection).get(kind)
 
     return Depends(look_up)

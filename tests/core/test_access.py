@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sqlite3
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
@@ -19,6 +24,8 @@ from app.core.bus import InProcessBus
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.roles import Role
+from tests.databases import statements
+from tests.modules.ward import opened_ward
 from tests.servers import ROOT, serving, until
 
 pytestmark = pytest.mark.anyio
@@ -220,3 +227,117 @@ async def test_versions_are_gapless_whoever_writes_and_whatever_is_rolled_back(s
     async with nodes[0].db.read() as session:
         versions = (await session.scalars(sa.select(AccessChange.version).order_by(AccessChange.version))).all()
     assert list(versions) == list(range(1, 3 * 6 + 1))
+
+
+async def test_who_has_caught_up_has_seen_every_change_that_was_committed_before(start_node: StartNode) -> None:
+    """Fails when those who come share the look that is under way (checked so): it may have seen too little."""
+    elsewhere, here = await start_node(NEVER_SECONDS), await start_node(NEVER_SECONDS)
+    await here.access.start()
+    has_looked = threading.Event()
+    sa.event.listen(sa.Engine, "after_cursor_execute", lambda *_: has_looked.set(), once=True)
+    early = asyncio.create_task(here.access.catch_up())
+    while not has_looked.is_set():
+        await anyio.lowlevel.checkpoint()
+    # The look has its answer, and nobody here knows it yet: from here on the event loop stands still.
+    with closing(sqlite3.connect(str(elsewhere.db.url.database), isolation_level=None)) as outsider:
+        outsider.execute("UPDATE access_clock SET version = 1")
+        outsider.execute("INSERT INTO access_changes VALUES (1, 'u1', '2026-01-02 03:04:05.000000')")
+    await here.access.catch_up()
+    assert here.access.version == 1
+    await early
+
+
+async def test_those_who_catch_up_at_once_share_a_look(start_node: StartNode) -> None:
+    """Fails when each looks for itself (checked so)."""
+    here = await start_node(NEVER_SECONDS)
+    await here.access.start()
+    with statements() as asked:
+        await asyncio.gather(*(here.access.catch_up() for _ in range(1000)))
+    assert len(asked) == 1
+
+
+async def test_a_look_that_fails_fails_for_those_who_asked_and_for_nobody_after(start_node: StartNode) -> None:
+    here = await start_node(NEVER_SECONDS)
+    await here.access.start()
+
+    def refuse(*_: object) -> None:
+        raise OSError("the database is gone")
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", refuse)
+    try:
+        outcomes = await asyncio.gather(*(here.access.catch_up() for _ in range(3)), return_exceptions=True)
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", refuse)
+    assert [type(outcome) for outcome in outcomes] == [OSError] * 3
+    await here.change("u1")
+    await here.access.catch_up()
+    assert here.access.version == 1
+
+
+async def test_a_change_is_told_before_anybody_may_rely_on_having_seen_it(start_node: StartNode) -> None:
+    elsewhere, here = await start_node(NEVER_SECONDS), await start_node(NEVER_SECONDS)
+    await here.access.start()
+    told: list[str] = []
+    here.access.on_change(told.append)
+    await elsewhere.change("u1", "u2")
+    await here.access.catch_up()
+    assert told == ["u1", "u2"]
+
+
+async def test_catching_up_has_the_connections_asked_again_as_well(start_node: StartNode) -> None:
+    """Fails when what a caller has seen first is lost to those who watch (checked so)."""
+    elsewhere, here = await start_node(NEVER_SECONDS), await start_node(NEVER_SECONDS)
+    asked = Asked()
+    async with here.following() as access:
+        unwatch = access.watch("u1", asked, since=access.version)
+        await elsewhere.change("u1")
+        await access.catch_up()
+        await until(lambda: asked.times == 1)
+        unwatch()
+
+
+async def test_the_rights_behind_all_streams_of_one_account_are_asked_again_with_few_queries(tmp_path: Path) -> None:
+    """500 connections of one account, whose grant is revoked while they are open.
+
+    Fails when each asks the database for itself (checked so): that took two seconds, and the contract
+    says one.
+    """
+    async with opened_ward(tmp_path) as ward:
+        nurse = await ward.user("nurse", Role.NURSE)
+        for patient_id in ("P1", "P2"):
+            await ward.patients.create(patient_id, None)
+            await ward.care_team.add(patient_id, nurse.id)
+        principal = await ward.principal("nurse")
+        found: list[frozenset[str] | None] = []
+
+        async def recheck() -> None:
+            scope = await ward.care_team.caregiver_scope(await ward.auth.renew(principal))
+            found.append(scope.patient_ids)
+
+        # Each a function of its own, as each connection has one.
+        rechecks = [partial(recheck) for _ in range(500)]
+        unwatch = [ward.access.watch(nurse.id, each, since=ward.access.version) for each in rechecks]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ward.access.run)
+            await ward.care_team.remove("P1", nurse.id)
+            with statements() as asked:
+                ward.access.announce()
+                await until(lambda: len(found) == 500)
+            tasks.cancel_scope.cancel()
+        for end in unwatch:
+            end()
+    assert set(found) == {frozenset({"P2"})}
+    assert len(asked) <= 30, f"{len(asked)} statements"
+
+
+async def test_every_stream_of_one_account_ends_within_a_second_of_the_revocation(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, AsyncExitStack() as streams:
+        await server.user("nurse", Role.NURSE)
+        await server.patient("P1", "nurse")
+        opened = [await streams.enter_async_context(server.stream("nurse")) for _ in range(60)]
+        for stream in opened:
+            await stream.control("stream.ready")
+        await server.revoke("P1", "nurse")
+        with anyio.fail_after(1):
+            for stream in opened:
+                assert (await stream.control("stream.closing"))["reason"] == "access_changed"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -19,6 +22,7 @@ from app.modules.care_team.service import CareTeamService
 from app.modules.patients.service import PatientService
 from app.modules.users.schemas import User
 from app.modules.users.service import UserService
+from tests.databases import put_new_database
 
 
 @dataclass
@@ -71,3 +75,14 @@ class Ward:
 
     def _count_announcement(self, _message: bytes) -> None:
         self.announced += 1
+
+
+@asynccontextmanager
+async def opened_ward(data_dir: Path) -> AsyncIterator[Ward]:
+    """The services on a new database; at the end no connection of it is in use."""
+    settings = Settings(data_dir=data_dir)
+    await put_new_database(data_dir)
+    db = Database(settings.sqlalchemy_url)
+    yield Ward(db, settings)
+    assert db.checked_out() == 0
+    await db.close()

@@ -15,6 +15,7 @@ from alembic import command
 from app.commands.playback import play
 from app.commands.recordings import read_recording
 from app.core import db as core_db
+from app.core.access import AccessClock
 from app.core.db import Database
 from app.core.roles import Role
 from tests.servers import RunningServer, code_of, serving
@@ -139,3 +140,25 @@ async def _ward(server: RunningServer) -> None:
 
 async def _acknowledge(server: RunningServer, alert_id: str, who: str) -> httpx.Response:
     return await server.call("POST", f"/api/v1/alerts/alerts/{alert_id}/acknowledge?patient_id=P1", who)
+
+
+async def test_a_transaction_in_one_go_is_committed_when_it_returns_and_leaves_nothing_when_it_raises(
+    database_url: str,
+) -> None:
+    db = Database(database_url)
+    await db.migrate()
+
+    def count_up(connection: sa.Connection) -> int:
+        counted = sa.update(AccessClock).values(version=AccessClock.version + 1).returning(AccessClock.version)
+        return connection.scalars(counted).one()
+
+    def fail(connection: sa.Connection) -> None:
+        count_up(connection)
+        raise LookupError
+
+    assert await db.run_write(count_up) == 1
+    with pytest.raises(LookupError):
+        await db.run_write(fail)
+    assert await db.run_read(lambda it: it.scalars(sa.select(AccessClock.version)).one()) == 1
+    assert db.checked_out() == 0
+    await db.close()

@@ -8,7 +8,8 @@ import anyio
 
 from app.core.bus import Bus
 from app.core.clock import Clock
-from app.modules.alerts.service import SUBJECT, AlertService
+from app.modules.alerts.service import AlertService
+from app.modules.alerts.tail import SUBJECT
 
 #: Timers that another node has armed are found by looking this often; our own wake the worker.
 LONGEST_PAUSE_SECONDS = 1.0

@@ -12,7 +12,9 @@ from app.core.db import Base, RoleSet, UTCDateTime
 from app.core.roles import Role
 from app.modules.alerts.lifecycle import State
 
-_OPEN = sa.text(f"state <> '{State.RESOLVED}'")
+#: What the partial indexes below are about. The word is written out: as a parameter it could be any, so that
+#: PostgreSQL may pass them by, and SQLite plans the query anew each time that it is asked.
+IS_OPEN = sa.text(f"state <> '{State.RESOLVED}'")
 _ARMED = sa.text("next_escalation_at IS NOT NULL")
 
 
@@ -47,10 +49,10 @@ class AlertRow(Base):
             "patient_id",
             "condition",
             unique=True,
-            sqlite_where=_OPEN,
-            postgresql_where=_OPEN,
+            sqlite_where=IS_OPEN,
+            postgresql_where=IS_OPEN,
         ),
-        sa.Index("ix_alerts_open_last_seq", "last_seq", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        sa.Index("ix_alerts_open_last_seq", "last_seq", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
         sa.Index("ix_alerts_due", "next_escalation_at", sqlite_where=_ARMED, postgresql_where=_ARMED),
         sa.Index("ix_alerts_patient_id_first_seq", "patient_id", "first_seq"),
         sa.Index("ix_alerts_first_seq", "first_seq"),

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.access import Scope
 from app.core.db import Database, roles_overlap
@@ -19,20 +18,45 @@ from app.modules.alerts.lifecycle import (
     Actor,
     Alert,
     EscalationStep,
+    Event,
     EventType,
     Finding,
     Kind,
     Resolution,
     Responsibility,
     Signal,
-    State,
     Tier,
     Transition,
 )
-from app.modules.alerts.models import AlertEventRow, AlertLog, AlertRow
+from app.modules.alerts.models import IS_OPEN, AlertEventRow, AlertLog, AlertRow
 from app.modules.alerts.schemas import LogBounds, LogEntry, LogPage, encode_alert_event
 
 PAGE_SIZE = 200
+
+# Raising an alert is what this server is there for, so that its statements go past the ORM, and are built once.
+_LOG = cast(sa.Table, AlertLog.__table__)
+_ALERTS = cast(sa.Table, AlertRow.__table__)
+_EVENTS = cast(sa.Table, AlertEventRow.__table__)
+
+_ALERT = sa.select(_ALERTS).where(_ALERTS.c.id == sa.bindparam("alert_id"))
+_OPEN_ALERT = (
+    sa.select(_ALERTS)
+    .where(
+        _ALERTS.c.patient_id == sa.bindparam("patient_id"), _ALERTS.c.condition == sa.bindparam("condition"), IS_OPEN
+    )
+    .with_for_update()
+)
+_NEXT_DUE = (
+    sa.select(_ALERTS.c.next_escalation_at)
+    .where(_ALERTS.c.next_escalation_at.is_not(None))
+    .order_by(_ALERTS.c.next_escalation_at)
+    .limit(1)
+)
+_BOUNDS = sa.select(_LOG.c.epoch, _LOG.c.pruned_through, _LOG.c.seq)
+_ADVANCE = sa.update(_LOG).values(seq=_LOG.c.seq + sa.bindparam("count")).returning(_LOG.c.epoch, _LOG.c.seq)
+_RAISE = sa.insert(_ALERTS)
+_CHANGE = sa.update(_ALERTS).where(_ALERTS.c.id == sa.bindparam("alert_id"))
+_APPEND = sa.insert(_EVENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,171 +70,167 @@ class HistoryFilter:
     before: int | None = None
 
 
-async def find(session: AsyncSession, alert_id: str, *, lock: bool = False) -> Alert | None:
-    """The alert with this id; with `lock` no other transaction changes it until this one ends."""
-    query = sa.select(AlertRow).where(AlertRow.id == alert_id)
-    row = await session.scalar(query.with_for_update() if lock else query)
-    return None if row is None else _to_alert(row)
+def find(connection: sa.Connection, alert_id: str) -> Alert | None:
+    """The alert with this id."""
+    return _one(connection, _ALERT, alert_id=alert_id)
 
 
-async def find_open(session: AsyncSession, patient_id: str, condition: str) -> Alert | None:
-    """The open alert of a patient's condition, locked as `find` does it."""
-    row = await session.scalar(
-        sa.select(AlertRow)
-        .where(AlertRow.patient_id == patient_id, AlertRow.condition == condition, AlertRow.state != State.RESOLVED)
-        .with_for_update()
-    )
-    return None if row is None else _to_alert(row)
+def claim(connection: sa.Connection, alert_id: str) -> Alert | None:
+    """The alert with this id; no other transaction changes it until this one ends."""
+    return _one(connection, _ALERT.with_for_update(), alert_id=alert_id)
 
 
-async def open_of_patient(session: AsyncSession, patient_id: str, source: str) -> list[Alert]:
+def claim_open(connection: sa.Connection, patient_id: str, condition: str) -> Alert | None:
+    """The open alert of a patient's condition; no other transaction changes it until this one ends."""
+    return _one(connection, _OPEN_ALERT, patient_id=patient_id, condition=condition)
+
+
+def open_of_patient(connection: sa.Connection, patient_id: str, source: str) -> list[Alert]:
     """The open alerts of a patient that this source has raised."""
-    rows = await session.scalars(
-        sa.select(AlertRow).where(
-            AlertRow.patient_id == patient_id, AlertRow.source == source, AlertRow.state != State.RESOLVED
-        )
+    rows = connection.execute(
+        sa.select(_ALERTS).where(_ALERTS.c.patient_id == patient_id, _ALERTS.c.source == source, IS_OPEN)
     )
     return [_to_alert(row) for row in rows]
 
 
-async def due(session: AsyncSession, now: datetime, *, limit: int) -> list[Alert]:
+def due(connection: sa.Connection, now: datetime, *, limit: int) -> list[Alert]:
     """Alerts whose escalation is due, claimed for this transaction; those that others hold are passed over."""
-    rows = await session.scalars(
-        sa.select(AlertRow)
-        .where(AlertRow.next_escalation_at <= now)
-        .order_by(AlertRow.next_escalation_at)
+    rows = connection.execute(
+        sa.select(_ALERTS)
+        .where(_ALERTS.c.next_escalation_at <= now)
+        .order_by(_ALERTS.c.next_escalation_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     return [_to_alert(row) for row in rows]
 
 
-async def next_due_at(session: AsyncSession) -> datetime | None:
+def next_due_at(connection: sa.Connection) -> datetime | None:
     """When the next escalation is due."""
-    return await session.scalar(
-        sa.select(AlertRow.next_escalation_at)
-        .where(AlertRow.next_escalation_at.is_not(None))
-        .order_by(AlertRow.next_escalation_at)
-        .limit(1)
-    )
+    found: datetime | None = connection.scalar(_NEXT_DUE)
+    return found
 
 
-async def record(session: AsyncSession, transition: Transition) -> None:
-    """Write a transition: its events to the end of the log, and the alert's new state."""
+def record(connection: sa.Connection, transition: Transition) -> list[LogEntry]:
+    """Write a transition, its events to the end of the log and the alert's new state, and give what the log got."""
     events = transition.events
     if not events:
-        return
-    last = await session.scalar(sa.update(AlertLog).values(seq=AlertLog.seq + len(events)).returning(AlertLog.seq))
-    assert last is not None, "the migrations write the row of the log"
+        return []
+    epoch, last = connection.execute(_ADVANCE, {"count": len(events)}).one()
     first = last - len(events) + 1
     alert = transition.alert
-    values = _to_values(alert) | {"last_seq": last}
     if events[0].type is EventType.RAISED:
-        session.add(AlertRow(id=alert.alert_id, first_seq=first, **values))
-        await session.flush()
+        connection.execute(_RAISE, {"id": alert.alert_id, **_to_values(alert), "first_seq": first, "last_seq": last})
     else:
-        await session.execute(sa.update(AlertRow).where(AlertRow.id == alert.alert_id).values(values))
-    session.add_all(
-        AlertEventRow(
-            seq=seq,
-            alert_id=alert.alert_id,
-            patient_id=alert.patient_id,
-            event=event.type,
-            audience=event.alert.recipients,
-            payload=encode_alert_event(event).decode(),
-            occurred_at=event.at,
-        )
-        for seq, event in enumerate(events, first)
+        connection.execute(_CHANGE, {"alert_id": alert.alert_id, **_to_values(alert), "last_seq": last})
+    entries = [_to_entry(epoch, seq, event) for seq, event in enumerate(events, first)]
+    connection.execute(
+        _APPEND,
+        [
+            {
+                "seq": entry.seq,
+                "alert_id": entry.alert_id,
+                "patient_id": entry.patient_id,
+                "event": entry.event,
+                "audience": entry.audience,
+                "payload": entry.payload.decode(),
+                "occurred_at": entry.occurred_at,
+            }
+            for entry in entries
+        ],
     )
+    return entries
 
 
-async def history(
-    session: AsyncSession, scopes: Sequence[Scope], wanted: HistoryFilter, *, limit: int
+def history(
+    connection: sa.Connection, scopes: Sequence[Scope], wanted: HistoryFilter, *, limit: int
 ) -> list[tuple[int, Alert]]:
     """Alerts that one of the scopes covers, newest first, each with its number in that order."""
-    query = sa.select(AlertRow).where(_covered_by(scopes, AlertRow.patient_id, AlertRow.recipients))
+    query = sa.select(_ALERTS).where(_covered_by(scopes, _ALERTS.c.patient_id, _ALERTS.c.recipients))
     if wanted.patient_id is not None:
-        query = query.where(AlertRow.patient_id == wanted.patient_id)
+        query = query.where(_ALERTS.c.patient_id == wanted.patient_id)
     if wanted.state == "open":
-        query = query.where(AlertRow.state != State.RESOLVED)
+        query = query.where(IS_OPEN)
     elif wanted.state is not None:
-        query = query.where(AlertRow.state == wanted.state)
+        query = query.where(_ALERTS.c.state == wanted.state)
     if wanted.tier is not None:
-        query = query.where(AlertRow.tier == wanted.tier)
+        query = query.where(_ALERTS.c.tier == wanted.tier)
     if wanted.since is not None:
-        query = query.where(AlertRow.raised_at >= wanted.since)
+        query = query.where(_ALERTS.c.raised_at >= wanted.since)
     if wanted.before is not None:
-        query = query.where(AlertRow.first_seq < wanted.before)
-    rows = await session.scalars(query.order_by(AlertRow.first_seq.desc()).limit(limit))
+        query = query.where(_ALERTS.c.first_seq < wanted.before)
+    rows = connection.execute(query.order_by(_ALERTS.c.first_seq.desc()).limit(limit))
     return [(row.first_seq, _to_alert(row)) for row in rows]
 
 
-async def timeline(session: AsyncSession, alert_id: str) -> list[str]:
+def timeline(connection: sa.Connection, alert_id: str) -> list[str]:
     """Every event of an alert as JSON, oldest first."""
-    rows = await session.scalars(
-        sa.select(AlertEventRow.payload).where(AlertEventRow.alert_id == alert_id).order_by(AlertEventRow.seq)
+    rows = connection.scalars(
+        sa.select(_EVENTS.c.payload).where(_EVENTS.c.alert_id == alert_id).order_by(_EVENTS.c.seq)
     )
     return list(rows)
 
 
 class StoredLog:
-    """Reads the log in pages, each in a short session of its own (a `LogReader`)."""
+    """Reads the log in pages, each in a short transaction of its own (a `LogReader`)."""
 
     def __init__(self, db: Database, *, page_size: int = PAGE_SIZE) -> None:
         self._db = db
         self._page_size = page_size
 
     async def bounds(self) -> LogBounds:
-        async with self._db.read() as session:
-            return await _bounds(session)
+        return await self._db.run_read(_bounds)
 
     async def newest(self, *, through: int, limit_bytes: int) -> list[LogEntry]:
-        newest: list[LogEntry] = []
-        size_bytes, before, is_first = 0, through + 1, False
-        while size_bytes < limit_bytes and not is_first:
-            async with self._db.read() as session:
-                epoch = (await _bounds(session)).epoch
-                query = sa.select(AlertEventRow).where(AlertEventRow.seq < before)
-                rows = (await session.scalars(query.order_by(AlertEventRow.seq.desc()).limit(self._page_size))).all()
-            newest += self._page(epoch, rows, before).entries
-            size_bytes += sum(len(row.payload) for row in rows)
-            is_first = len(rows) < self._page_size
-            before = rows[-1].seq if rows else 0
-        return newest[::-1]
+        def read(connection: sa.Connection) -> list[LogEntry]:
+            epoch = _bounds(connection).epoch
+            newest: list[LogEntry] = []
+            size_bytes, before, is_first = 0, through + 1, False
+            while size_bytes < limit_bytes and not is_first:
+                query = sa.select(_EVENTS).where(_EVENTS.c.seq < before).order_by(_EVENTS.c.seq.desc())
+                page = self._page(epoch, connection.execute(query.limit(self._page_size)), 0)
+                newest += page.entries
+                size_bytes += sum(len(entry.payload) for entry in page.entries)
+                is_first, before = page.is_last, page.through
+            return newest[::-1]
+
+        return await self._db.run_read(read)
 
     async def time_of(self, seq: int) -> datetime | None:
-        async with self._db.read() as session:
-            found: datetime | None = await session.scalar(
-                sa.select(AlertEventRow.occurred_at).where(AlertEventRow.seq == seq)
-            )
+        def read(connection: sa.Connection) -> datetime | None:
+            found: datetime | None = connection.scalar(sa.select(_EVENTS.c.occurred_at).where(_EVENTS.c.seq == seq))
             return found
 
+        return await self._db.run_read(read)
+
     async def page(self, scope: Scope | None, *, after: int) -> LogPage:
-        async with self._db.read() as session:
-            bounds = await _bounds(session)
-            query = sa.select(AlertEventRow).where(AlertEventRow.seq > after, AlertEventRow.seq <= bounds.head)
+        def read(connection: sa.Connection) -> LogPage:
+            bounds = _bounds(connection)
+            query = sa.select(_EVENTS).where(_EVENTS.c.seq > after, _EVENTS.c.seq <= bounds.head)
             if scope is not None:
-                query = query.where(_covered_by((scope,), AlertEventRow.patient_id, AlertEventRow.audience))
-            rows = (await session.scalars(query.order_by(AlertEventRow.seq).limit(self._page_size))).all()
-        return self._page(bounds.epoch, rows, bounds.head)
+                query = query.where(_covered_by((scope,), _EVENTS.c.patient_id, _EVENTS.c.audience))
+            rows = connection.execute(query.order_by(_EVENTS.c.seq).limit(self._page_size))
+            return self._page(bounds.epoch, rows, bounds.head)
+
+        return await self._db.run_read(read)
 
     async def open_alerts(
         self, scope: Scope, *, through: int, after: int, patient_ids: frozenset[str] | None = None
     ) -> LogPage:
-        async with self._db.read() as session:
-            bounds = await _bounds(session)
-            query = (
-                sa.select(AlertEventRow)
-                .join(AlertRow, AlertRow.last_seq == AlertEventRow.seq)
-                .where(AlertRow.state != State.RESOLVED, AlertRow.last_seq > after, AlertRow.last_seq <= through)
-                .where(_covered_by((scope,), AlertRow.patient_id, AlertRow.recipients))
-            )
-            if patient_ids is not None:
-                query = query.where(AlertRow.patient_id.in_(patient_ids))
-            rows = (await session.scalars(query.order_by(AlertRow.last_seq).limit(self._page_size))).all()
-        return self._page(bounds.epoch, rows, through)
+        last_seq = _ALERTS.c.last_seq
+        query = (
+            sa.select(_EVENTS)
+            .join(_ALERTS, last_seq == _EVENTS.c.seq)
+            .where(IS_OPEN, last_seq > after, last_seq <= through)
+            .where(_covered_by((scope,), _ALERTS.c.patient_id, _ALERTS.c.recipients))
+            .order_by(last_seq)
+            .limit(self._page_size)
+        )
+        if patient_ids is not None:
+            query = query.where(_ALERTS.c.patient_id.in_(patient_ids))
+        return await self._db.run_read(lambda it: self._page(_bounds(it).epoch, it.execute(query), through))
 
-    def _page(self, epoch: str, rows: Sequence[AlertEventRow], end: int) -> LogPage:
+    def _page(self, epoch: str, rows: Iterable[sa.Row[Any]], end: int) -> LogPage:
         entries = [
             LogEntry(
                 epoch=epoch,
@@ -220,6 +240,7 @@ class StoredLog:
                 event=row.event,
                 audience=to_mask(row.audience),
                 payload=row.payload.encode(),
+                occurred_at=row.occurred_at,
             )
             for row in rows
         ]
@@ -227,13 +248,31 @@ class StoredLog:
         return LogPage(entries, entries[-1].seq if is_full else end, is_last=not is_full)
 
 
-async def _bounds(session: AsyncSession) -> LogBounds:
-    row = (await session.execute(sa.select(AlertLog.epoch, AlertLog.pruned_through, AlertLog.seq))).one()
+def _one(connection: sa.Connection, query: sa.Select[Any], **values: str) -> Alert | None:
+    row = connection.execute(query, values).one_or_none()
+    return None if row is None else _to_alert(row)
+
+
+def _to_entry(epoch: str, seq: int, event: Event) -> LogEntry:
+    return LogEntry(
+        epoch=epoch,
+        seq=seq,
+        alert_id=event.alert.alert_id,
+        patient_id=event.alert.patient_id,
+        event=event.type,
+        audience=to_mask(event.alert.recipients),
+        payload=encode_alert_event(event),
+        occurred_at=event.at,
+    )
+
+
+def _bounds(connection: sa.Connection) -> LogBounds:
+    row = connection.execute(_BOUNDS).one()
     return LogBounds(row.epoch, row.pruned_through, row.seq)
 
 
 def _covered_by(
-    scopes: Iterable[Scope], patient_id: sa.ColumnElement[str] | Any, audience: Any
+    scopes: Iterable[Scope], patient_id: sa.Column[str], audience: sa.Column[Any]
 ) -> sa.ColumnElement[bool]:
     """`Scope.covers` as a condition of a query."""
     alternatives: list[sa.ColumnElement[bool]] = []
@@ -291,7 +330,7 @@ def _to_values(alert: Alert) -> dict[str, Any]:
     }
 
 
-def _to_alert(row: AlertRow) -> Alert:
+def _to_alert(row: sa.Row[Any]) -> Alert:
     acknowledgement = resolution = None
     if row.acknowledged_at is not None:
         acknowledgement = Acknowledgement(

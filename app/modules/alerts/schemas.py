@@ -259,6 +259,7 @@ class LogEntry:
     Attributes:
         audience: mask of the roles that it is addressed to.
         payload: the event as JSON.
+        occurred_at: when it happened, by the clock of the node that wrote it.
         frames: the event's bytes on each wire, made once however many read them.
     """
 
@@ -269,6 +270,7 @@ class LogEntry:
     event: str
     audience: int
     payload: bytes
+    occurred_at: datetime
     frames: dict[Hashable, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     @property

@@ -1,17 +1,16 @@
-"""Raise, acknowledge, resolve, escalate: one transaction each, and one note on the bus after it."""
+"""Raise, acknowledge, resolve, escalate: one transaction each, and what it wrote handed on after it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
+import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.access import Scope
-from app.core.bus import Bus
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import InvalidField
@@ -33,10 +32,11 @@ from app.modules.alerts.lifecycle import (
 )
 from app.modules.alerts.repository import HistoryFilter
 from app.modules.alerts.rules import RuleBook
-from app.modules.alerts.schemas import AlertPayload
+from app.modules.alerts.schemas import AlertPayload, LogEntry
 from app.modules.care_team.service import CareTeamService, NotOnCareTeam
 
-SUBJECT = "alerts.log"
+#: Called after the commit with what was written, in order, so that this node's readers need not read it again.
+Written = Callable[[Sequence[LogEntry]], None]
 
 #: Alerts that the rules have raised; others carry the name of the role that raised them.
 RULES = "rules"
@@ -56,10 +56,16 @@ class AlertService:
     """Every change of an alert goes through here, and is in the log when the call returns."""
 
     def __init__(
-        self, db: Database, bus: Bus, clock: Clock, metrics: Metrics, rules: RuleBook, care_team: CareTeamService
+        self,
+        db: Database,
+        written: Written,
+        clock: Clock,
+        metrics: Metrics,
+        rules: RuleBook,
+        care_team: CareTeamService,
     ) -> None:
         self._db = db
-        self._bus = bus
+        self._written = written
         self._clock = clock
         self._metrics = metrics
         self._care_team = care_team
@@ -107,19 +113,22 @@ class AlertService:
 
     async def condition_gone(self, patient_id: str, condition: str) -> Alert | None:
         """The rules find a condition gone: its open alert ends, or latches until somebody has looked."""
-        async with self._db.write() as session:
-            alert = await repository.find_open(session, patient_id, condition)
+
+        def end(connection: sa.Connection) -> _Done | None:
+            alert = repository.claim_open(connection, patient_id, condition)
             if alert is None:
                 return None
-            transition = lifecycle.condition_gone(alert, now=self._clock.now())
-            await repository.record(session, transition)
-        self._announce(transition)
-        return transition.alert
+            return _write(connection, lifecycle.condition_gone(alert, now=self._clock.now()))
+
+        ended = await self._db.run_write(end)
+        if ended is None:
+            return None
+        self._announce(ended)
+        return ended.transition.alert
 
     async def open_from_rules(self, patient_id: str) -> list[Alert]:
         """The alerts of a patient that the rules have raised and that are still open."""
-        async with self._db.read() as session:
-            return await repository.open_of_patient(session, patient_id, RULES)
+        return await self._db.run_read(lambda it: repository.open_of_patient(it, patient_id, RULES))
 
     async def acknowledge(
         self,
@@ -175,21 +184,21 @@ class AlertService:
 
     async def next_escalation_at(self) -> datetime | None:
         """When the next escalation is due."""
-        async with self._db.read() as session:
-            return await repository.next_due_at(session)
+        return await self._db.run_read(repository.next_due_at)
 
     async def escalate_due(self) -> int:
         """Act on the escalations that are due, a bounded number at once, and say how many those were."""
-        async with self._db.write() as session:
+
+        def escalate(connection: sa.Connection) -> list[tuple[Alert, _Done]]:
             now = self._clock.now()
-            alerts = await repository.due(session, now, limit=_DUE_AT_ONCE)
-            transitions = [lifecycle.escalate(alert, now=now) for alert in alerts]
-            for transition in transitions:
-                await repository.record(session, transition)
-        for alert, transition in zip(alerts, transitions, strict=True):
-            self._announce(transition)
-            self._note_delay(alert, transition.alert.escalation_level, now)
-        return len(alerts)
+            alerts = repository.due(connection, now, limit=_DUE_AT_ONCE)
+            return [(alert, _write(connection, lifecycle.escalate(alert, now=now))) for alert in alerts]
+
+        escalated = await self._db.run_write(escalate)
+        self._announce(*(written for _, written in escalated))
+        for alert, written in escalated:
+            self._note_delay(alert, written.transition)
+        return len(escalated)
 
     async def history(
         self, caller: Principal, wanted: HistoryFilter, *, cursor: str | None, limit: int
@@ -207,8 +216,7 @@ class AlertService:
             if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
                 raise BadHistoryCursor
             wanted = HistoryFilter(wanted.patient_id, wanted.state, wanted.tier, wanted.since, int(cursor))
-        async with self._db.read() as session:
-            numbered = await repository.history(session, scopes, wanted, limit=limit + 1)
+        numbered = await self._db.run_read(lambda it: repository.history(it, scopes, wanted, limit=limit + 1))
         page = numbered[:limit]
         has_more = len(numbered) > limit
         return [alert for _, alert in page], str(page[-1][0]) if has_more else None
@@ -220,26 +228,33 @@ class AlertService:
             UnknownAlert: there is none that the caller may see.
         """
         scopes = await self._care_team.scopes(caller)
-        async with self._db.read() as session:
-            alert = await repository.find(session, alert_id)
+
+        def read(connection: sa.Connection) -> tuple[Alert, list[str]]:
+            alert = repository.find(connection, alert_id)
             if alert is None or not _is_visible(alert, scopes):
                 raise UnknownAlert(alert_id)
-            return alert, await repository.timeline(session, alert_id)
+            return alert, repository.timeline(connection, alert_id)
+
+        return await self._db.run_read(read)
 
     async def _raise(
         self, patient_id: str, condition: str, vital_type: str, finding: Finding, plan: Plan, **fields: Any
     ) -> tuple[Alert, bool]:
+        def raise_it(connection: sa.Connection) -> tuple[_Done, bool]:
+            return self._raise_in(connection, patient_id, condition, vital_type, finding, plan, **fields)
+
         try:
-            transition, is_new = await self._raise_once(patient_id, condition, vital_type, finding, plan, **fields)
+            raised, is_new = await self._db.run_write(raise_it)
         except IntegrityError:
             # Another node has raised the same condition since we looked (the database allows one
             # open alert for it): now it is there to be found.
-            transition, is_new = await self._raise_once(patient_id, condition, vital_type, finding, plan, **fields)
-        self._announce(transition)
-        return transition.alert, is_new
+            raised, is_new = await self._db.run_write(raise_it)
+        self._announce(raised)
+        return raised.transition.alert, is_new
 
-    async def _raise_once(
+    def _raise_in(
         self,
+        connection: sa.Connection,
         patient_id: str,
         condition: str,
         vital_type: str,
@@ -249,21 +264,19 @@ class AlertService:
         kind: Kind = Kind.PHYSIOLOGICAL,
         source: str = RULES,
         raised_at: datetime | None = None,
-    ) -> tuple[Transition, bool]:
-        async with self._db.write() as session:
-            now = self._clock.now()
-            alert = await repository.find_open(session, patient_id, condition)
-            if alert is not None:
-                # Another system may say that its alert has become milder. The rules look at one sign, and
-                # must not make milder what they have not raised.
-                transition = lifecycle.raise_again(alert, finding, plan, now=now, may_become_milder=source != RULES)
-            else:
-                transition = lifecycle.raise_alert(
-                    new_id(), patient_id, condition, vital_type, finding, plan,
-                    now=now, kind=kind, source=source, raised_at=raised_at,
-                )  # fmt: skip
-            await repository.record(session, transition)
-        return transition, alert is None
+    ) -> tuple[_Done, bool]:
+        now = self._clock.now()
+        alert = repository.claim_open(connection, patient_id, condition)
+        if alert is not None:
+            # Another system may say that its alert has become milder. The rules look at one sign, and
+            # must not make milder what they have not raised.
+            transition = lifecycle.raise_again(alert, finding, plan, now=now, may_become_milder=source != RULES)
+        else:
+            transition = lifecycle.raise_alert(
+                new_id(), patient_id, condition, vital_type, finding, plan,
+                now=now, kind=kind, source=source, raised_at=raised_at,
+            )  # fmt: skip
+        return _write(connection, transition), alert is None
 
     async def _by_person(
         self,
@@ -275,36 +288,46 @@ class AlertService:
     ) -> Transition:
         if patient_id is not None:
             _require_covered(scopes, patient_id)
-        async with self._db.write() as session:
-            alert = await self._visible(session, alert_id, patient_id, scopes)
-            transition = command(alert, _actor(caller, alert, scopes))
-            await repository.record(session, transition)
-        self._announce(transition)
-        return transition
 
-    async def _visible(
-        self, session: AsyncSession, alert_id: str, patient_id: str | None, scopes: Iterable[Scope]
-    ) -> Alert:
-        alert = await repository.find(session, alert_id, lock=True)
-        if alert is None or patient_id not in {None, alert.patient_id} or not _is_visible(alert, scopes):
-            raise UnknownAlert(alert_id)
-        return alert
+        def act(connection: sa.Connection) -> _Done:
+            alert = repository.claim(connection, alert_id)
+            if alert is None or patient_id not in {None, alert.patient_id} or not _is_visible(alert, scopes):
+                raise UnknownAlert(alert_id)
+            return _write(connection, command(alert, _actor(caller, alert, scopes)))
 
-    def _announce(self, transition: Transition) -> None:
-        """After the commit: tell every node that the log has grown, and count."""
-        for event in transition.events:
-            self._metrics.alert_events.labels(event=event.type, tier=event.alert.tier).inc()
-        if transition.events:
-            self._bus.publish(SUBJECT, b"")
+        done = await self._db.run_write(act)
+        self._announce(done)
+        return done.transition
 
-    def _note_delay(self, before: Alert, step: int, now: datetime) -> None:
+    def _announce(self, *written: _Done) -> None:
+        """After the commit: hand on what was written, and count."""
+        for transition, _ in written:
+            for event in transition.events:
+                self._metrics.alert_events.labels(event=event.type, tier=event.alert.tier).inc()
+        if entries := [entry for _, entries in written for entry in entries]:
+            self._written(entries)
+
+    def _note_delay(self, before: Alert, escalated: Transition) -> None:
         assert before.next_escalation_at is not None
-        delay = now - before.next_escalation_at
-        self._metrics.escalations.labels(step=str(step)).inc()
-        self._metrics.escalation_delay.observe(delay.total_seconds())
-        if delay > LATE_AFTER:
-            self._metrics.escalations_late.inc()
-            _log.warning("escalation.late", alert_id=before.alert_id, step=step, late_seconds=delay.total_seconds())
+        step = escalated.alert.escalation_level
+        for event in escalated.events:
+            delay = event.at - before.next_escalation_at
+            self._metrics.escalations.labels(step=str(step)).inc()
+            self._metrics.escalation_delay.observe(delay.total_seconds())
+            if delay > LATE_AFTER:
+                self._metrics.escalations_late.inc()
+                _log.warning("escalation.late", alert_id=before.alert_id, step=step, late_seconds=delay.total_seconds())
+
+
+class _Done(NamedTuple):
+    """What a transaction did, and what the log got of it."""
+
+    transition: Transition
+    entries: list[LogEntry]
+
+
+def _write(connection: sa.Connection, transition: Transition) -> _Done:
+    return _Done(transition, repository.record(connection, transition))
 
 
 def _is_visible(alert: Alert, scopes: Iterable[Scope]) -> bool:

@@ -8,7 +8,9 @@ import anyio
 
 from app.core.bus import Bus
 from app.modules.alerts.schemas import LogEntry, LogReader
-from app.modules.alerts.service import SUBJECT
+
+#: What is published says how far the log goes now.
+SUBJECT = "alerts.log"
 
 Follower = Callable[[Sequence[LogEntry], int], None]
 
@@ -38,9 +40,9 @@ class LogTail:
         The log has no gaps, so that what follows on this node's position is all there is up to its own
         end. Where it does not, somebody else has written in between, and the log is read.
         """
-        if entries and entries[0].seq == self.position + 1:
+        if entries[0].seq == self.position + 1:
             self._hand_on(entries, entries[-1].seq)
-        self._bus.publish(SUBJECT, b"")
+        self._bus.publish(SUBJECT, b"%d" % entries[-1].seq)
 
     async def start(self) -> None:
         """Begin at the present end of the log: what lies before it is read by those who need it."""
@@ -50,7 +52,7 @@ class LogTail:
 
     async def run(self) -> None:
         """Follow the log for ever."""
-        unsubscribe = self._bus.subscribe(SUBJECT, lambda _message: self._wake.set())
+        unsubscribe = self._bus.subscribe(SUBJECT, self._hear)
         try:
             while True:
                 self._wake = anyio.Event()
@@ -59,6 +61,10 @@ class LogTail:
                     await self._wake.wait()
         finally:
             unsubscribe()
+
+    def _hear(self, head: bytes) -> None:
+        if int(head) > self.position:
+            self._wake.set()
 
     async def _read_on(self) -> None:
         is_last = False

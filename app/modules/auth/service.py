@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,6 +17,7 @@ from app.core.clock import Clock
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.metrics import Metrics
+from app.core.remembered import Remembered
 from app.core.roles import Role
 from app.core.security import NotSignedIn, Principal, TokenExpired, TokenSigner
 from app.core.wire import new_id
@@ -29,6 +32,7 @@ from app.modules.auth.errors import (
 from app.modules.auth.models import RefreshToken, Session
 from app.modules.auth.schemas import SignIn
 from app.modules.patients.service import PatientService
+from app.modules.users.schemas import User
 from app.modules.users.service import UserService
 
 __all__ = ["AccountDisabled", "AuthService", "SessionEnded"]
@@ -59,6 +63,7 @@ class AuthService:
         self._metrics = metrics
         self._access_lifetime = timedelta(seconds=settings.access_token_seconds)
         self._refresh_lifetime = timedelta(seconds=settings.refresh_token_seconds)
+        self._accounts = Remembered(access, self._read_account)
 
     async def authenticate(self, token: str) -> Principal:
         """The account behind a token.
@@ -69,8 +74,7 @@ class AuthService:
             SessionEnded: its sign-in is over.
         """
         claims = self._signer.read(token, now=self._clock.now())
-        async with self._db.read() as session:
-            return await self._principal(session, claims.user_id, claims.session_id, claims.expires_at)
+        return await self._principal(claims.user_id, claims.session_id, claims.expires_at)
 
     async def renew(self, principal: Principal) -> Principal:
         """The same account as it stands now, for as long as its token still holds.
@@ -82,8 +86,7 @@ class AuthService:
         """
         if principal.expires_at <= self._clock.now():
             raise TokenExpired
-        async with self._db.read() as session:
-            return await self._principal(session, principal.user_id, principal.session_id, principal.expires_at)
+        return await self._principal(principal.user_id, principal.session_id, principal.expires_at)
 
     async def sign_in(self, email: str, password: str) -> SignIn:
         """Begin a sign-in.
@@ -170,7 +173,10 @@ class AuthService:
         self._access.announce()
 
     async def _issue(self, session: AsyncSession, sign_in: Session, *, now: datetime) -> SignIn:
-        principal = await self._principal(session, sign_in.user_id, sign_in.id, now + self._access_lifetime)
+        # Not what is remembered: the sign-in is not committed yet, so that nobody else can know of it.
+        access_version = self._access.version
+        account = await session.run_sync(lambda it: self._read(it.connection(), sign_in.user_id, sign_in.id))
+        principal = _signed_in(account, sign_in.id, now + self._access_lifetime, access_version)
         refresh_token = secrets.token_urlsafe(32)
         await repository.insert(
             session,
@@ -187,31 +193,50 @@ class AuthService:
             expires_in_seconds=int(self._access_lifetime.total_seconds()),
         )
 
-    async def _principal(
-        self, session: AsyncSession, user_id: str, session_id: str | None, expires_at: datetime
-    ) -> Principal:
+    async def _principal(self, user_id: str, session_id: str | None, expires_at: datetime) -> Principal:
         access_version = self._access.version
-        # Every request asks this, so that it is one query, to which each module adds what it knows.
-        found = await self._users.with_facts(
-            session, user_id, self._patients.record_of(user_id), repository.is_open(session_id, user_id)
+        account = await self._accounts.get(user_id, session_id)
+        return _signed_in(account, session_id, expires_at, access_version)
+
+    async def _read_account(self, user_id: str, session_id: str | None) -> _Account:
+        return await self._db.run_read(lambda it: self._read(it, user_id, session_id))
+
+    def _read(self, connection: sa.Connection, user_id: str, session_id: str | None) -> _Account:
+        # It is one query, to which each module adds what it knows.
+        found = self._users.with_facts(
+            connection, user_id, self._patients.record_of(user_id), repository.is_open(session_id, user_id)
         )
         if found is None:
             raise NotSignedIn("the access token is not valid")
         user, (own_patient_id, is_open) = found
-        if user.disabled:
-            raise AccountDisabled
-        if not is_open:
-            raise SessionEnded
-        return Principal(
-            user_id=user.id,
-            email=user.email,
-            name=user.name,
-            roles=_roles_in_force(user.roles, own_patient_id),
-            own_patient_id=own_patient_id,
-            session_id=session_id,
-            expires_at=expires_at,
-            access_version=access_version,
-        )
+        return _Account(user, _roles_in_force(user.roles, own_patient_id), own_patient_id, is_open)
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """What a token of one sign-in stands for, as the database has it."""
+
+    user: User
+    roles: frozenset[Role]
+    own_patient_id: str | None
+    is_open: bool
+
+
+def _signed_in(account: _Account, session_id: str | None, expires_at: datetime, access_version: int) -> Principal:
+    if account.user.disabled:
+        raise AccountDisabled
+    if not account.is_open:
+        raise SessionEnded
+    return Principal(
+        user_id=account.user.id,
+        email=account.user.email,
+        name=account.user.name,
+        roles=account.roles,
+        own_patient_id=account.own_patient_id,
+        session_id=session_id,
+        expires_at=expires_at,
+        access_version=access_version,
+    )
 
 
 def _roles_in_force(granted: Iterable[Role], own_patient_id: str | None) -> frozenset[Role]:

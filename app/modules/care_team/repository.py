@@ -32,8 +32,9 @@ async def exists(session: AsyncSession, patient_id: str, user_id: str) -> bool:
     return found is not None
 
 
-async def patients_of(session: AsyncSession, user_id: str, *, since: datetime | None = None) -> frozenset[str]:
-    query = sa.select(CareTeamGrant.patient_id).where(CareTeamGrant.user_id == user_id)
-    if since is not None:
-        query = query.where(CareTeamGrant.granted_at > since)
-    return frozenset(await session.scalars(query))
+def grants_of(connection: sa.Connection, user_id: str) -> dict[str, datetime]:
+    """The patients on whose care team the user stands, and since when."""
+    rows = connection.execute(
+        sa.select(CareTeamGrant.patient_id, CareTeamGrant.granted_at).where(CareTeamGrant.user_id == user_id)
+    )
+    return {row.patient_id: row.granted_at for row in rows}

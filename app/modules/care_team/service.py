@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
@@ -9,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from app.core.access import AccessChanges, Scope
 from app.core.clock import Clock
 from app.core.db import Database
+from app.core.remembered import Remembered
 from app.core.roles import AUDIENCE_ROLES, CARE_ROLES, Role, in_order
 from app.core.security import Principal, RoleNotHeld, require_role
 from app.modules.care_team import repository
@@ -20,7 +22,7 @@ from app.modules.care_team.errors import (
     WildcardNeedsAdmin,
 )
 from app.modules.care_team.models import CareTeamGrant
-from app.modules.patients.service import EVERY_PATIENT, PatientService, is_patient_id
+from app.modules.patients.service import EVERY_PATIENT, PatientService
 from app.modules.users.service import UserService
 
 __all__ = [
@@ -42,6 +44,7 @@ class CareTeamService:
         self._patients = patients
         self._users = users
         self._clock = clock
+        self._grants = Remembered(access, self._read_grants)
 
     async def add(self, patient_id: str, user_id: str, granted_by: str | None = None) -> None:
         """Put the user on the patient's care team, if they do not stand there already.
@@ -82,13 +85,12 @@ class CareTeamService:
 
     async def patients_granted_since(self, user_id: str, moment: datetime) -> frozenset[str]:
         """Those of the user's patients who came to them after this moment."""
-        async with self._db.read() as session:
-            return await repository.patients_of(session, user_id, since=moment)
+        grants = await self._grants.get(user_id, None)
+        return frozenset(patient_id for patient_id, granted_at in grants.items() if granted_at > moment)
 
     async def patients_of(self, user_id: str) -> frozenset[str]:
         """The patients on whose care team the user stands."""
-        async with self._db.read() as session:
-            return await repository.patients_of(session, user_id)
+        return frozenset(await self._grants.get(user_id, None))
 
     async def scope(self, principal: Principal, role: str, patient_id: str | None) -> Scope:
         """What the caller sees in this role: the role table of the contract, row by row.
@@ -188,10 +190,10 @@ class CareTeamService:
             raise NotOnCareTeam
 
     async def _stands_on_team(self, user_id: str, patient_id: str) -> bool:
-        if not is_patient_id(patient_id):
-            return False
-        async with self._db.read() as session:
-            return await repository.exists(session, patient_id, user_id)
+        return patient_id in await self._grants.get(user_id, None)
+
+    async def _read_grants(self, user_id: str, _about: None) -> Mapping[str, datetime]:
+        return await self._db.run_read(lambda it: repository.grants_of(it, user_id))
 
 
 def _own_scope(principal: Principal) -> Scope:

@@ -13,9 +13,8 @@ async def insert(session: AsyncSession, patient: Patient) -> None:
     await session.flush()
 
 
-async def exists(session: AsyncSession, patient_id: str) -> bool:
-    found = await session.scalar(sa.select(Patient.id).where(Patient.id == patient_id))
-    return found is not None
+def exists(connection: sa.Connection, patient_id: str) -> bool:
+    return connection.scalar(sa.select(Patient.id).where(Patient.id == patient_id)) is not None
 
 
 async def own_patient_id(session: AsyncSession, user_id: str) -> str | None:

@@ -28,6 +28,9 @@ __all__ = [
 #: Words that stand for every patient where an admin may name one.
 EVERY_PATIENT = frozenset({"*", "all"})
 
+#: Ids of patients that need not be looked for again.
+MOST_KNOWN = 100_000
+
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
 
@@ -37,6 +40,8 @@ class PatientService:
         self._access = access
         self._users = users
         self._clock = clock
+        # A record is never deleted, so that one which was there once is there for ever.
+        self._known: set[str] = set()
 
     async def create(self, id: str, name: str | None, user_id: str | None = None) -> Patient:
         """Make a record; with a user, that user holds the role `patient` from now on.
@@ -69,10 +74,16 @@ class PatientService:
         return Patient.model_validate(patient)
 
     async def exists(self, patient_id: str) -> bool:
+        if patient_id in self._known:
+            return True
         if not is_patient_id(patient_id):
             return False
-        async with self._db.read() as session:
-            return await repository.exists(session, patient_id)
+        exists = await self._db.run_read(lambda it: repository.exists(it, patient_id))
+        if exists:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known.add(patient_id)
+        return exists
 
     async def require(self, patient_id: str) -> None:
         """Refuse an id that is no patient's.

@@ -27,12 +27,12 @@ async def by_email(session: AsyncSession, email: str) -> User | None:
     return found
 
 
-async def with_facts(
-    session: AsyncSession, user_id: str, facts: Sequence[sa.ColumnElement[Any]]
-) -> tuple[User, tuple[Any, ...]] | None:
+def with_facts(
+    connection: sa.Connection, user_id: str, facts: Sequence[sa.ColumnElement[Any]]
+) -> tuple[sa.Row[Any], tuple[Any, ...]] | None:
     """The account, and the values of some expressions of other modules, in one query."""
-    row = (await session.execute(sa.select(User, *facts).where(User.id == user_id))).one_or_none()
-    return None if row is None else (row[0], tuple(row[1:]))
+    row = connection.execute(sa.select(User.__table__, *facts).where(User.id == user_id)).one_or_none()
+    return None if row is None else (row, tuple(row[-len(facts) :]))
 
 
 async def has_enabled_admin(session: AsyncSession) -> bool:

@@ -13,7 +13,6 @@ import anyio
 import anyio.to_thread
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.access import AccessChanges
 from app.core.clock import Clock
@@ -134,11 +133,11 @@ class UserService:
         matches = await anyio.to_thread.run_sync(_matches, password, stored, limiter=self._hashing)
         return User.model_validate(user) if matches else None
 
-    async def with_facts(
-        self, session: AsyncSession, user_id: str, *facts: sa.ColumnElement[Any]
+    def with_facts(
+        self, connection: sa.Connection, user_id: str, *facts: sa.ColumnElement[Any]
     ) -> tuple[User, tuple[Any, ...]] | None:
         """The account, and the values of some expressions of other modules, in one query."""
-        found = await repository.with_facts(session, user_id, facts)
+        found = repository.with_facts(connection, user_id, facts)
         return None if found is None else (User.model_validate(found[0]), found[1])
 
     async def _hash(self, password: str) -> str:

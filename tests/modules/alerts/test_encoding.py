@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from app.core.direct import as_chunk, as_text_frame
@@ -19,7 +21,16 @@ SSE, SOCKET = EventStreamEncoding(retry_ms=1000), SocketEncoding()
 
 
 def entry(payload: bytes = b'{"event":"alert"}') -> LogEntry:
-    return LogEntry(epoch="a1b2c3", seq=7, alert_id="a", patient_id="P1", event="alert", audience=1, payload=payload)
+    return LogEntry(
+        epoch="a1b2c3",
+        seq=7,
+        alert_id="a",
+        patient_id="P1",
+        event="alert",
+        audience=1,
+        payload=payload,
+        occurred_at=datetime(2026, 1, 2, tzinfo=UTC),
+    )
 
 
 @pytest.mark.parametrize(

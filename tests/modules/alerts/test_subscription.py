@@ -127,6 +127,7 @@ class GrowingLog:
                 event=event,
                 audience=to_mask({Role.NURSE if is_visible else Role.DOCTOR}),
                 payload=msgspec.json.encode({"event": event, "alertId": alert_id}),
+                occurred_at=datetime(2026, 1, 2, tzinfo=UTC),
             )
         )
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import anyio
@@ -20,6 +22,7 @@ from app.modules.auth.models import RefreshToken
 from app.modules.auth.schemas import SignIn
 from app.modules.users.schemas import UserChanges
 from app.modules.users.service import UnknownUser
+from tests.databases import statements
 from tests.modules.ward import Ward
 
 pytestmark = pytest.mark.anyio
@@ -95,7 +98,8 @@ async def test_a_disabled_account_is_out_in_every_way_and_back_when_enabled(ward
         await ward.auth.token_for("ada@example.org", timedelta(hours=1))
 
     await ward.users.update(user_id, UserChanges(disabled=False))
-    assert await ward.auth.renew(signed_in.principal) == signed_in.principal
+    renewed = await ward.auth.renew(signed_in.principal)
+    assert replace(renewed, access_version=0) == signed_in.principal
     await ward.auth.refresh(signed_in.refresh_token)
 
 
@@ -301,17 +305,33 @@ async def test_a_token_for_an_unknown_user_is_not_made(ward: Ward) -> None:
         await ward.auth.token_for("nobody@example.org", timedelta(hours=1))
 
 
-async def test_authenticating_is_one_query(ward: Ward, signed_in: SignIn) -> None:
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        statements.append(statement)
-
-    async with ward.db.read() as session:
-        engine = session.get_bind().engine
-    sa.event.listen(engine, "before_cursor_execute", note)
+async def test_an_account_that_is_known_costs_no_query_however_many_come_at_once(ward: Ward, signed_in: SignIn) -> None:
+    """Two looks at whether something has changed are all. Fails when each reads for itself (checked so)."""
     await ward.auth.authenticate(signed_in.access_token)
-    sa.event.remove(engine, "before_cursor_execute", note)
+    with statements() as asked:
+        await asyncio.gather(*(ward.auth.authenticate(signed_in.access_token) for _ in range(500)))
+    assert len(asked) <= 2, asked
+    with statements() as asked:
+        await ward.auth.authenticate(signed_in.access_token)
+    assert len(asked) == 1, asked
 
-    queries = [statement for statement in statements if statement != "BEGIN"]
-    assert len(queries) == 1
+
+async def test_an_account_that_is_not_known_is_read_once_however_many_come_at_once(
+    ward: Ward, signed_in: SignIn
+) -> None:
+    with statements() as asked:
+        await asyncio.gather(*(ward.auth.authenticate(signed_in.access_token) for _ in range(500)))
+    assert len(asked) <= 4, asked
+
+
+async def test_a_sign_in_that_is_refused_leaves_its_account_as_it_is(ward: Ward, signed_in: SignIn) -> None:
+    """Each sign-in is remembered by itself: the end of one is not the end of another."""
+    second = await ward.auth.sign_in("ada@example.org", PASSWORD)
+    for _ in range(2):
+        await ward.auth.authenticate(signed_in.access_token)
+        await ward.auth.authenticate(second.access_token)
+    await ward.auth.sign_out(second.principal)
+    for _ in range(2):
+        await ward.auth.authenticate(signed_in.access_token)
+        with pytest.raises(SessionEnded):
+            await ward.auth.authenticate(second.access_token)

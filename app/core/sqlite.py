@@ -1,0 +1,92 @@
+"""SQLite as this server uses it: what each connection is set to, and whole transactions in one go.
+
+The asynchronous driver goes to its thread and back for every cursor, statement, fetch and close, and
+spends more on that than SQLite spends on the work. A transaction that is one function runs on a thread
+of ours from its beginning to its commit: there and back once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+T = TypeVar("T")
+
+#: How long a writer waits for another process that holds the write lock.
+BUSY_TIMEOUT_SECONDS = 30
+
+#: Transactions that read at the same time; the interpreter runs one at a time in any case.
+READING_THREADS = 4
+
+#: A transaction that writes begins with the write lock in hand. One that reads first and asks for the lock
+#: later is refused at once with SQLITE_BUSY when another process has written in between, whatever the busy
+#: timeout says.
+BEGIN_WRITE = "BEGIN IMMEDIATE"
+BEGIN_READ = "BEGIN"
+
+
+class SQLiteThreads:
+    """Runs transactions on threads of its own: one that writes, since SQLite has one writer, and some that read."""
+
+    def __init__(self, url: sa.URL) -> None:
+        self._engine = sa.create_engine(
+            url.set(drivername="sqlite"),
+            hide_parameters=True,
+            connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
+            poolclass=sa.QueuePool,
+            pool_size=READING_THREADS + 1,
+        )
+        sa.event.listen(self._engine, "connect", set_up)
+        self._reading = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="sqlite-reading")
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writing")
+
+    async def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` answers; all that it reads is one state of the database."""
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self._transact, BEGIN_READ, work)
+
+    async def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` answers, once what it wrote is committed."""
+        return await asyncio.get_running_loop().run_in_executor(self._writing, self._transact, BEGIN_WRITE, work)
+
+    def checked_out(self) -> int:
+        assert isinstance(self._engine.pool, sa.QueuePool)
+        return self._engine.pool.checkedout()
+
+    def close(self) -> None:
+        """Give everything back; nothing may be under way."""
+        for threads in (self._reading, self._writing):
+            threads.shutdown()
+        self._engine.dispose()
+
+    def _transact(self, begin: str, work: Callable[[sa.Connection], T]) -> T:
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql(begin)
+            return work(connection)
+
+
+def set_up(connection: Any, _record: Any) -> None:
+    """Settings of each new connection.
+
+    `synchronous=FULL` makes a commit survive a power cut in WAL mode (sqlite.org/wal.html); the
+    isolation level is taken out of the driver's hands, because it would begin late and deferred.
+    """
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def begin(connection: sa.Connection) -> None:
+    """Begin the transaction of a connection as its `tocsin_write` option says."""
+    is_write = connection.get_execution_options().get("tocsin_write", False)
+    connection.exec_driver_sql(BEGIN_WRITE if is_write else BEGIN_READ)
