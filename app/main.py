@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 import structlog
@@ -18,13 +19,14 @@ from app.core.clock import Clock, SystemClock
 from app.core.config import Settings
 from app.core.db import Database, prepare
 from app.core.errors import install_error_handlers
+from app.core.limits import ConnectionLimits
 from app.core.metrics import Metrics
 from app.core.middleware import BodyLimit, ResponseHeaders
 from app.core.openapi import DescribedAPI
 from app.core.operations import ReadinessChecks
 from app.core.security import Authenticator, TokenSigner, secret_key
 from app.core.services import Services
-from app.core.tasks import keep_running
+from app.core.tasks import keep_running, measure_loop_lag
 from app.modules.alerts.escalation import EscalationWorker
 from app.modules.alerts.manager import AlertConnectionManager
 from app.modules.alerts.repository import StoredLog
@@ -94,10 +96,25 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     manager = services.add(
         AlertConnectionManager,
         AlertConnectionManager(
-            log, clock, metrics, keepalive_seconds=settings.keepalive_seconds, queue_limit=settings.subscriber_queue
+            log,
+            clock,
+            metrics,
+            keepalive_seconds=settings.keepalive_seconds,
+            slow_consumer_seconds=settings.slow_consumer_seconds,
+            queue_limit=settings.subscriber_queue,
+            recent_bytes=settings.recent_log_bytes,
         ),
     )
-    services.add(StreamOpener, StreamOpener(manager, access, auth, settings))
+    limits = services.add(
+        ConnectionLimits,
+        ConnectionLimits(
+            metrics,
+            connections=settings.max_connections,
+            new_per_second=settings.max_new_connections_per_second,
+            streams_per_user=settings.max_streams_per_user,
+        ),
+    )
+    services.add(StreamOpener, StreamOpener(manager, access, auth, limits, retry_ms=settings.retry_ms))
     services.add(EscalationWorker, EscalationWorker(alerts, bus, clock))
     surveillance = services.add(Surveillance, Surveillance(alerts, clock))
     tail = services.add(LogTail, LogTail(log, bus, poll_seconds=settings.log_poll_seconds))
@@ -163,7 +180,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     metrics = services.get(Metrics)
     db = services.get(Database)
     manager = services.get(AlertConnectionManager)
-    workers = {
+    workers: dict[str, Callable[[], Awaitable[None]]] = {
+        "streams": manager.run,
+        "loop_lag": partial(measure_loop_lag, metrics),
         "log_tail": services.get(LogTail).run,
         "access": services.get(AccessChanges).run,
         "escalation": services.get(EscalationWorker).run,
@@ -178,7 +197,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             for name, work in workers.items():
                 tasks.start_soon(keep_running, name, work, metrics)
             yield
-            manager.drain()
+            manager.close_all()
             tasks.cancel_scope.cancel()
     finally:
         await db.close()

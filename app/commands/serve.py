@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import gc
+import os
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import FrameType
 from typing import TypeVar
 
@@ -19,29 +24,35 @@ from app.commands.ending import end
 from app.commands.opened import explained, read_settings
 from app.core.config import Settings
 from app.core.db import Database, prepare
+from app.core.direct import protocols
+from app.core.limits import ConnectionLimits
 from app.core.services import Services
 from app.main import create_app
 from app.modules.alerts.manager import AlertConnectionManager
 
 T = TypeVar("T")
 
+#: Open files besides the connections: the database, the listener, the log.
+SPARE_DESCRIPTORS = 128
+
 _log = structlog.get_logger(__name__)
 
 
 class TocsinServer(uvicorn.Server):
-    """uvicorn, with open streams told of the end as soon as the signal comes.
+    """uvicorn, which sends open streams elsewhere before it stops.
 
-    uvicorn waits for open responses before it runs the lifespan's shutdown, so that streams which
-    end only there would be waited for until the time is up.
+    uvicorn closes its listener and waits for open responses as soon as a signal comes. Here the first
+    signal begins a time of draining, in which the server still answers: readiness is red, new streams
+    are refused, and the open ones are told to reconnect, spread over the window. Then uvicorn stops.
     """
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
+    def __init__(self, app: FastAPI, settings: Settings, *, owns_process: bool = False) -> None:
+        services: Services = app.state.services
         super().__init__(
             uvicorn.Config(
                 app,
+                **protocols(services.get(ConnectionLimits)),
                 loop="auto",
-                http="httptools",
-                ws="websockets-sansio",
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -50,16 +61,42 @@ class TocsinServer(uvicorn.Server):
                 timeout_graceful_shutdown=settings.shutdown_seconds,
             )
         )
-        services: Services = app.state.services
         self._manager = services.get(AlertConnectionManager)
+        self._drain_seconds = settings.drain_seconds
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._draining: asyncio.Task[None] | None = None
+        self._signals = 0
+        self._owns_process = owns_process
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        if self._owns_process:
+            # What was made up to here stays; the collector need not look at it again and again, which
+            # would hold the loop for tens of milliseconds each time.
+            gc.collect()
+            gc.freeze()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.drain()
-        super().handle_exit(sig, frame)
+        """Drain at the first signal; at the second end at once."""
+        self._signals += 1
+        if self._signals > 1 and self._owns_process:
+            _log.warning("server.stopped_at_once", signal=signal.Signals(sig).name)
+            os._exit(128 + sig)
+        if self._loop is None or not self.started:
+            super().handle_exit(sig, frame)
+            return
+        _log.info("server.draining", signal=signal.Signals(sig).name, streams=self._manager.open_count())
+        self._loop.call_soon_threadsafe(self._begin_to_drain, sig, frame)
 
-    def drain(self) -> None:
-        """Take no new streams and end the open ones; they are told to come back, and where to go on."""
-        self._manager.drain()
+    def _begin_to_drain(self, sig: int, frame: FrameType | None) -> None:
+        self._draining = asyncio.ensure_future(self._drain_and_stop(sig, frame))
+
+    async def _drain_and_stop(self, sig: int, frame: FrameType | None) -> None:
+        try:
+            await self._manager.drain(self._drain_seconds)
+        finally:
+            super().handle_exit(sig, frame)
 
 
 def serve(host: str, port: int) -> None:
@@ -68,14 +105,15 @@ def serve(host: str, port: int) -> None:
         settings = read_settings()
         app = create_app(settings)
         anyio.run(_use_database, settings, prepare)
-    with listen(host, port) as listener:
+    _raise_descriptor_limit(settings.max_connections)
+    with listen(host, port, dead_peer_seconds=settings.dead_peer_seconds) as listener:
         address, bound_port = listener.getsockname()[:2]
         _log.info("server.listening", url=f"http://{address}:{bound_port}", database=_where(settings))
         # uvicorn raises the signal again once it has stopped in good order. Without a handler of ours
         # SIGTERM would then kill the process, and its exit status tell of a crash.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            TocsinServer(app, settings).run(sockets=[listener])
+            TocsinServer(app, settings, owns_process=True).run(sockets=[listener])
         except KeyboardInterrupt:
             _log.info("server.stopped")
 
@@ -105,16 +143,22 @@ async def _use_database(settings: Settings, work: Callable[[Database], Awaitable
         await db.close()
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, dead_peer_seconds: int = 25) -> socket.socket:
     """A listening socket, taken before anything starts, so that a port in use is one clear line.
 
     It names its protocol, because asyncio turns Nagle's algorithm off (TCP_NODELAY) only where it
     reads there that this is TCP; with it on, an answer can wait 40 ms for the client's delayed ACK.
+    The connections that it takes inherit its options (Linux, tcp(7)).
+
+    Args:
+        dead_peer_seconds: a peer that vanishes without a word is gone after this time, or twice it
+            where it vanished just before something was sent.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _notice_dead_peers(listener, dead_peer_seconds)
         listener.bind((host, port))
         listener.listen(2048)
     except OSError as error:
@@ -123,6 +167,37 @@ def listen(host: str, port: int) -> socket.socket:
             end(f"port {port} on {host} is in use: end what runs there, or choose another with --port", status=1)
         end(f"cannot listen on {host}:{port}: {error.strerror or error}", status=1)
     return listener
+
+
+def _notice_dead_peers(listener: socket.socket, seconds: int) -> None:
+    """Have the kernel ask quiet peers whether they are there, and give up those that do not acknowledge.
+
+    Without it a client that vanished keeps its place for two hours when nothing is sent to it, and for
+    a quarter of an hour when something is (tcp(7): tcp_keepalive_time, tcp_retries2).
+    """
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    step = max(1, seconds // 5)
+    options = {
+        "TCP_KEEPIDLE": max(1, seconds - step),
+        "TCP_KEEPINTVL": step,
+        "TCP_KEEPCNT": 3,
+        "TCP_USER_TIMEOUT": seconds * 1000,
+    }
+    for name, value in options.items():
+        if hasattr(socket, name):  # TCP_USER_TIMEOUT is Linux's
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _raise_descriptor_limit(connections: int) -> None:
+    """Ask for as many open files as the connections need, and say so where the system does not allow it."""
+    needed = connections + SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < needed:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(needed, hard), hard))
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < needed:
+        _log.warning("server.few_descriptors", allowed=soft, needed=needed, setting="TOCSIN_MAX_CONNECTIONS")
 
 
 def _where(settings: Settings) -> str:

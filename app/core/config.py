@@ -56,6 +56,24 @@ class Settings(BaseSettings):
     slow_consumer_seconds: float = Field(
         30.0, gt=0, description="A reader that takes nothing for this long is closed; it loses nothing."
     )
+    recent_log_bytes: int = Field(
+        8 << 20, ge=0, description="How much of the newest alert log is kept in memory, for those who come back."
+    )
+    max_connections: int = Field(
+        16_384, ge=20, description="TCP connections in all; streams leave the last twentieth to short requests."
+    )
+    max_new_connections_per_second: float = Field(
+        2000, ge=0, description="New TCP connections; five seconds' worth may come at once. 0 for no limit."
+    )
+    max_streams_per_user: int = Field(
+        0, ge=0, description="Alert streams and sockets that one account may have open. 0 for no limit."
+    )
+    dead_peer_seconds: int = Field(
+        25, ge=2, le=3600, description="A peer that has acknowledged nothing for so long is taken for gone."
+    )
+    drain_seconds: float = Field(
+        5.0, ge=0, le=600, description="Over how long open streams are sent elsewhere before the server stops."
+    )
     retry_ms: int = Field(3000, ge=100, description="About when a client is asked to reconnect; jittered by half.")
     log_poll_seconds: float = Field(
         0.5, gt=0, le=60, description="How often a node looks for changes that no bus message told of."

@@ -32,6 +32,15 @@ class Metrics:
             registry=r,
         )
         self.catch_up_pages = Counter("tocsin_catch_up_pages", "Pages of the log read for a subscriber.", registry=r)
+        self.limits_hit = Counter(
+            "tocsin_limits_hit", "Connections and streams refused because of a limit.", ["limit"], registry=r
+        )
+        self.loop_lag = Histogram(
+            "tocsin_loop_lag_seconds",
+            "How late the event loop came back to a timer: how long something else has held it.",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0),
+            registry=r,
+        )
         self.log_head = Gauge("tocsin_alert_log_head", "Position up to which this node has fanned out.", registry=r)
         self.alert_events = Counter(
             "tocsin_alert_events", "Events written to the alert log.", ["event", "tier"], registry=r

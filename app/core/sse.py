@@ -38,7 +38,7 @@ def encode_event(
     return head + b"".join(b"data: " + line + b"\n" for line in lines) + b"\n"
 
 
-def encode_keepalive(event_id: str) -> bytes:
+def encode_keepalive(event_id: str | None) -> bytes:
     """A message without data: it dispatches nothing, and moves the client's last event id to `event_id`."""
     return _fields(event_id=event_id) + KEEPALIVE_COMMENT + b"\n"
 

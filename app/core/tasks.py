@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -13,6 +14,9 @@ _log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
+
+#: How often the loop is asked how late it is; a hold shows with this precision.
+LAG_PERIOD_SECONDS = 0.01
 
 
 async def keep_running(name: str, work: Callable[[], Awaitable[None]], metrics: Metrics) -> None:
@@ -34,3 +38,12 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]], metrics: 
             _log.exception("worker.failed", worker=name, retry_in_seconds=pause_seconds)
         await anyio.sleep(pause_seconds)
         pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
+
+
+async def measure_loop_lag(metrics: Metrics) -> None:
+    """Note for ever how late the loop is, which is how long it has been held by one thing."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LAG_PERIOD_SECONDS
+        await asyncio.sleep(LAG_PERIOD_SECONDS)
+        metrics.loop_lag.observe(max(0.0, loop.time() - due))

@@ -141,7 +141,9 @@ async def test_a_signal_ends_open_streams_in_good_order_and_the_next_start_goes_
                 assert (await stream.control("stream.opened"))["recovered"] is True
         assert await anyio.to_thread.run_sync(server.end, signal.SIGINT) == 0, "Ctrl-C"
         events = [line for line in server.log().splitlines() if "server." in line]
-    assert [word in line for line, word in zip(events, ["listening", "stopped"] * 2, strict=True)] == [True] * 4
+    assert [word in line for line, word in zip(events, ["listening", "draining", "stopped"] * 2, strict=True)] == [
+        True
+    ] * 6
 
 
 # --- what the command says of itself --------------------------------------------------------------

@@ -93,7 +93,7 @@ async def test_an_escalation_worker_that_is_stuck_turns_readiness_red_until_it_g
 
 
 async def test_a_server_that_is_about_to_stop_wants_no_more_traffic(ward: RunningServer) -> None:
-    ward.server.drain()
+    await ward.manager.drain(0)
     ready = await ward.http.get("/readyz")
 
     assert (ready.status_code, ready.json()["checks"]["streams"]) == (503, "draining")
@@ -268,7 +268,7 @@ async def test_the_event_streams_are_described_message_by_message(ward: RunningS
         await stream.control("stream.ready")
         await ward.raise_alert(patient_id="patient-4711")
         await stream.alert("alert")
-        ward.server.drain()
+        await ward.manager.drain(0)
         await stream.end()
 
     assert [message.event for message in stream.received] == ["stream.opened", "stream.ready", None, "stream.closing"]

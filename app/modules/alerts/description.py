@@ -8,8 +8,8 @@ from pydantic import Field, WithJsonSchema
 
 from app.core.errors import SCHEMAS
 from app.core.wire import WireModel
+from app.modules.alerts.encoding import ClosingReason, NotRecovered
 from app.modules.alerts.schemas import AlertEventView
-from app.modules.alerts.subscription import ClosingReason, NotRecovered
 
 # Inlined, because what is not the body of a route has no place among the document's schemas.
 _NotRecovered = Annotated[NotRecovered, WithJsonSchema({"type": "string", "enum": list(NotRecovered)})]

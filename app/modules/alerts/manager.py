@@ -1,22 +1,44 @@
 """Who listens on this node, and how a new event of the log reaches them all.
 
-One index serves both transports. Fan-out is a loop that hands the same entry to each subscriber's
-queue: it waits for nobody, and one subscriber's trouble touches no other.
+One index serves every transport. Publishing looks the subscribers up and hands them to the fan-out; who
+is behind is served here from the log, in memory or in the database, a page at a time and in turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import anyio
+import anyio.lowlevel
 import structlog
 
 from app.core.access import Scope
 from app.core.clock import Clock
 from app.core.metrics import Metrics
+from app.core.sinks import Sink
+from app.core.timers import TimerWheel
+from app.modules.alerts.audience import AudienceIndex
+from app.modules.alerts.encoding import ClosingReason, NotRecovered, Wire
+from app.modules.alerts.fanout import SLICE_SECONDS, Fanout
+from app.modules.alerts.recent import RecentLog
 from app.modules.alerts.schemas import Cursor, LogEntry, LogReader, NotACursor
-from app.modules.alerts.subscription import ClosingReason, NotRecovered, Start, Subscription
+from app.modules.alerts.subscription import Start, Subscription
+
+#: So many subscribers that are behind read the database at the same time.
+READERS = 8
+
+#: A reader whose page could not be read tries again after this.
+RETRY_SECONDS = 0.5
+
+#: The precision of keepalives, of the end of tokens, and of noticing that a reader is stuck.
+TICK_SECONDS = 0.1
+
+#: Streams are told to go elsewhere at least at this rate, so that few of them are told at once.
+LEAST_DRAINED_PER_SECOND = 500
 
 _log = structlog.get_logger(__name__)
 
@@ -26,28 +48,54 @@ class AlertConnectionManager:
 
     Attributes:
         epoch: the name of the log.
-        head: the number up to which entries have been handed to the subscribers.
+        head: the number up to which entries have been handed to the fan-out.
+        recent: the newest part of the log, in memory.
     """
 
     def __init__(
-        self, log: LogReader, clock: Clock, metrics: Metrics, *, keepalive_seconds: float, queue_limit: int
+        self,
+        log: LogReader,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        keepalive_seconds: float,
+        slow_consumer_seconds: float,
+        queue_limit: int,
+        recent_bytes: int,
     ) -> None:
         self.log = log
         self.clock = clock
         self.metrics = metrics
-        self.keepalive_seconds = keepalive_seconds
+        self.now = time.monotonic
         self.epoch = ""
         self.head = 0
+        self.recent = RecentLog(limit_bytes=recent_bytes)
         self.is_draining = False
+        self._keepalive_seconds = keepalive_seconds
+        self._slow_consumer_seconds = slow_consumer_seconds
+        self._look_seconds = min(keepalive_seconds, slow_consumer_seconds / 2)
         self._queue_limit = queue_limit
-        self._of_patient: dict[str, set[Subscription]] = {}
-        self._of_everyone: set[Subscription] = set()
+        self._recent_bytes = recent_bytes
+        self._fanout = Fanout(clock, metrics)
+        self._wheel: TimerWheel[Subscription] = TimerWheel(slot_seconds=TICK_SECONDS, now=self.now())
+        self._behind: asyncio.Queue[Subscription] = asyncio.Queue()
+        self._index = AudienceIndex()
         self._open: set[Subscription] = set()
+        self._of_user: Counter[str] = Counter()
 
     async def start(self) -> None:
-        """Learn which log this is; must run before the first subscriber comes."""
+        """Learn which log this is, and its newest part; must run before the first subscriber comes."""
         bounds = await self.log.bounds()
         self.epoch, self.head = bounds.epoch, bounds.head
+        newest = await self.log.newest(through=self.head, limit_bytes=self._recent_bytes)
+        self.recent.begin(newest, head=self.head)
+
+    async def run(self) -> None:
+        """Serve those who are behind, and look after everybody's time, for ever."""
+        async with anyio.create_task_group() as tasks:
+            for _ in range(READERS):
+                tasks.start_soon(self._read_pages)
+            tasks.start_soon(self._turn_wheel)
 
     def publish(self, entries: Sequence[LogEntry], through: int) -> None:
         """Hand new entries of the log, in order, to everybody who may see them.
@@ -56,14 +104,13 @@ class AlertConnectionManager:
             through: the end of the log up to which these are all.
         """
         for entry in entries:
+            self.recent.add(entry)
             self.head = entry.seq
-            for subscription in (*self._of_patient.get(entry.patient_id, ()), *self._of_everyone):
-                try:
-                    subscription.offer(entry)
-                except Exception:
-                    _log.exception("alerts.offer_failed", transport=subscription.transport)
+            for wire, targets in self._index.of(entry).items():
+                self._fanout.add(entry, wire, targets)
         self.head = max(self.head, through)
         self.metrics.log_head.set(self.head)
+        self._fanout.run()
 
     async def where_to_start(self, last_event_id: str | None, *, wants_snapshot: bool = True) -> Start:
         """Where a subscriber begins: after the cursor that it brings, or at the end with a snapshot."""
@@ -73,51 +120,72 @@ class AlertConnectionManager:
             cursor = Cursor.parse(last_event_id)
         except NotACursor:
             return Start(self.head, recovered=False, reason=NotRecovered.NOT_AN_ID)
-        bounds = await self.log.bounds()
         reason = None
-        if cursor.epoch != bounds.epoch:
+        if cursor.epoch != self.epoch:
             reason = NotRecovered.UNKNOWN_EPOCH
-        elif cursor.seq > bounds.head:
-            reason = NotRecovered.AHEAD_OF_LOG
-        elif cursor.seq < bounds.pruned_through:
-            reason = NotRecovered.PRUNED
+        elif not self.recent.after <= cursor.seq <= self.head:
+            # Only who is far behind, or was on a node that has read further than this one, costs a query.
+            bounds = await self.log.bounds()
+            if cursor.seq > bounds.head:
+                reason = NotRecovered.AHEAD_OF_LOG
+            elif cursor.seq < bounds.pruned_through:
+                reason = NotRecovered.PRUNED
         if reason is not None:
             return Start(self.head, recovered=False, reason=reason)
         return Start(cursor.seq, recovered=True)
 
-    @contextmanager
-    def subscribe(self, scope: Scope, start: Start, *, transport: str, expires_at: datetime) -> Iterator[Subscription]:
-        """A subscription that is in the index while the block runs, and nowhere after it."""
+    def open(
+        self, scope: Scope, start: Start, *, sink: Sink, wire: Wire, user_id: str, expires_at: datetime
+    ) -> Subscription:
+        """A subscription that is in the index until it is closed, or its connection is gone."""
         subscription = Subscription(
-            self, scope, start, transport=transport, expires_at=expires_at, queue_limit=self._queue_limit
+            self,
+            scope,
+            start,
+            sink=sink,
+            wire=wire,
+            user_id=user_id,
+            expires_at=expires_at,
+            queue_limit=self._queue_limit,
+            now=self.now(),
         )
-        gauge = self.metrics.streams_open.labels(transport=transport, role=scope.role)
+        sink.owner = subscription
         began = "recovered" if start.recovered else "refused_cursor" if start.reason else "fresh"
-        self.metrics.streams_opened.labels(transport=transport, start=began).inc()
-        gauge.inc()
+        self.metrics.streams_opened.labels(transport=wire.transport, start=began).inc()
+        self.metrics.streams_open.labels(transport=wire.transport, role=scope.role).inc()
         self._open.add(subscription)
-        self._index(subscription)
-        opened_at = self.clock.now()
-        _log.info("stream.opened", transport=transport, role=scope.role, start=began)
+        self._of_user[user_id] += 1
+        self._index.add(subscription)
+        self._look_again(subscription, subscription.touched)
+        _log.info("stream.opened", transport=wire.transport, role=scope.role, start=began)
+        subscription.begin(start)
         if self.is_draining:
             subscription.close(ClosingReason.DRAINING)
-        try:
-            yield subscription
-        finally:
-            self._unindex(subscription)
-            self._open.discard(subscription)
-            gauge.dec()
-            reason = subscription.closing or "client_left"
-            self.metrics.streams_closed.labels(transport=transport, reason=reason).inc()
-            seconds = (self.clock.now() - opened_at).total_seconds()
-            _log.info(
-                "stream.closed",
-                transport=transport,
-                role=scope.role,
-                reason=reason,
-                sent=subscription.sent,
-                seconds=seconds,
-            )
+        return subscription
+
+    def leave(self, subscription: Subscription) -> None:
+        """Forget a subscription; called by itself, once."""
+        self._index.remove(subscription)
+        self._wheel.take_out(subscription, subscription.slot)
+        self._open.discard(subscription)
+        self._of_user[subscription.user_id] -= 1
+        if not self._of_user[subscription.user_id]:
+            del self._of_user[subscription.user_id]
+        if subscription.on_end is not None:
+            subscription.on_end()
+        transport, role = subscription.wire.transport, subscription.scope.role
+        reason = subscription.closing or "client_left"
+        self.metrics.streams_open.labels(transport=transport, role=role).dec()
+        self.metrics.streams_closed.labels(transport=transport, reason=reason).inc()
+        _log.info(
+            "stream.closed",
+            transport=transport,
+            role=role,
+            reason=reason,
+            sent=subscription.sent,
+            lag=self.head - subscription.position,
+            seconds=round(self.now() - subscription.opened_at, 3),
+        )
 
     def reindex(self, subscription: Subscription, scope: Scope) -> None:
         """Give a subscription another scope; from here on it is offered what that one covers.
@@ -125,36 +193,123 @@ class AlertConnectionManager:
         One that has been left meanwhile stays out of the index: nobody would take it out again.
         """
         if subscription in self._open:
-            self._unindex(subscription)
-            subscription.scope = scope
-            self._index(subscription)
+            self._index.remove(subscription)
+            subscription.see(scope)
+            self._index.add(subscription)
 
-    def drain(self) -> None:
-        """End every stream and take no new one: this server is about to stop."""
+    def read_for(self, subscription: Subscription) -> None:
+        """Read the next page for a subscription that is behind, when its turn comes."""
+        self._behind.put_nowait(subscription)
+
+    def served_through(self) -> int:
+        """The position up to which every subscriber that is ready has been given what it may see."""
+        return self._fanout.through(self.head)
+
+    def count_delivered(self, wire: Wire, events: int) -> None:
+        self.metrics.events_delivered.labels(transport=wire.transport).inc(events)
+
+    async def drain(self, window_seconds: float) -> None:
+        """Take no new stream, and end the open ones, spread over the window: this server is about to stop."""
+        self.is_draining = True
+        open_now = list(self._open)
+        per_turn = max(len(open_now) / max(window_seconds, TICK_SECONDS), LEAST_DRAINED_PER_SECOND) * TICK_SECONDS
+        while open_now:
+            turn, open_now = open_now[: round(per_turn)], open_now[round(per_turn) :]
+            for subscription in turn:
+                subscription.close(ClosingReason.DRAINING)
+            if open_now:
+                await anyio.sleep(TICK_SECONDS)
+
+    def close_all(self) -> None:
+        """End every stream that is still open."""
         self.is_draining = True
         for subscription in tuple(self._open):
             subscription.close(ClosingReason.DRAINING)
 
-    def open_count(self, matching: Callable[[Subscription], bool] = lambda _subscription: True) -> int:
-        return sum(1 for subscription in self._open if matching(subscription))
+    def open_count(self, matching: Callable[[Subscription], bool] | None = None) -> int:
+        """How many streams are open, of those that match."""
+        return len(self._open) if matching is None else sum(map(matching, self._open))
+
+    def streams_of(self, user_id: str) -> int:
+        """How many streams this user has open."""
+        return self._of_user.get(user_id, 0)
 
     def indexed_count(self) -> int:
-        """How many places of the index hold a subscription; none when no stream is open."""
-        return len(self._of_everyone) + sum(len(subscribers) for subscribers in self._of_patient.values())
+        """How many places of the index, and of the timer wheel, hold a subscription; none when no stream is open."""
+        return len(self._index) + len(self._wheel)
 
-    def _index(self, subscription: Subscription) -> None:
-        patient_ids = subscription.scope.patient_ids
-        if patient_ids is None:
-            self._of_everyone.add(subscription)
+    # --- those who are behind --------------------------------------------------------------------
+
+    async def _read_pages(self) -> None:
+        """Read a page for whoever has waited longest, again and again."""
+        while True:
+            subscription = await self._behind.get()
+            try:
+                await self._read_page(subscription)
+            except Exception:
+                # Nobody loses anything by it: the page is asked for again, and who waits for it waits longer.
+                self.metrics.worker_failures.labels(worker="log_reader").inc()
+                _log.exception("alerts.page_failed", retry_in_seconds=RETRY_SECONDS)
+                await anyio.sleep(RETRY_SECONDS)
+                self._behind.put_nowait(subscription)
+            else:
+                subscription.page_came()
+                # A page that was in memory has cost no waiting; others are to have their turn all the same.
+                await anyio.lowlevel.checkpoint()
+
+    async def _read_page(self, subscription: Subscription) -> None:
+        if subscription.has_ended():
             return
-        for patient_id in patient_ids:
-            self._of_patient.setdefault(patient_id, set()).add(subscription)
+        scope, showing = subscription.scope, subscription.showing
+        if showing is not None:
+            page = await self.log.open_alerts(
+                scope, through=subscription.position, after=showing.after, patient_ids=showing.patient_ids
+            )
+        else:
+            held = self.recent.page(scope, after=subscription.position)
+            page = held or await self.log.page(scope, after=subscription.position)
+        self.metrics.catch_up_pages.inc()
+        # Rights that changed meanwhile make it another question.
+        if not subscription.has_ended() and scope is subscription.scope:
+            subscription.take(page)
 
-    def _unindex(self, subscription: Subscription) -> None:
-        self._of_everyone.discard(subscription)
-        for patient_id in subscription.scope.patient_ids or ():
-            subscribers = self._of_patient.get(patient_id)
-            if subscribers is not None:
-                subscribers.discard(subscription)
-                if not subscribers:
-                    del self._of_patient[patient_id]
+    # --- time ------------------------------------------------------------------------------------
+
+    async def _turn_wheel(self) -> None:
+        """Look at every subscriber whose time has come, in slices like the fan-out's."""
+        while True:
+            await anyio.sleep(TICK_SECONDS)
+            until = self.now() + SLICE_SECONDS
+            for subscription in self._wheel.due(self.now()):
+                try:
+                    self._look_at(subscription)
+                except Exception:
+                    _log.exception("alerts.look_failed", transport=subscription.wire.transport)
+                if self.now() >= until:
+                    await anyio.lowlevel.checkpoint()
+                    until = self.now() + SLICE_SECONDS
+
+    def _look_at(self, subscription: Subscription) -> None:
+        """End a subscriber whose token has, or that is stuck; keep alive one that has heard nothing."""
+        if subscription.has_ended():
+            return
+        now = self.now()
+        due = subscription.touched + self._keepalive_seconds
+        if subscription.sink.is_paused:
+            unsent_bytes = subscription.sink.unsent_bytes()
+            if unsent_bytes != subscription.unsent_bytes:
+                subscription.unsent_bytes, subscription.stuck_since = unsent_bytes, now
+            due = subscription.stuck_since + self._slow_consumer_seconds
+            if now >= due:
+                subscription.close(ClosingReason.SLOW_CONSUMER)
+                return
+        elif now >= due:
+            subscription.keep_alive()
+            due = now + self._keepalive_seconds
+        self._look_again(subscription, due)
+
+    def _look_again(self, subscription: Subscription, due: float) -> None:
+        now = self.now()
+        seconds_left = subscription.expires_at - self.clock.now().timestamp()
+        at = min(due, now + self._look_seconds, now + seconds_left)
+        subscription.slot = self._wheel.put(subscription, max(at, now))

@@ -164,6 +164,20 @@ class StoredLog:
         async with self._db.read() as session:
             return await _bounds(session)
 
+    async def newest(self, *, through: int, limit_bytes: int) -> list[LogEntry]:
+        newest: list[LogEntry] = []
+        size_bytes, before, is_first = 0, through + 1, False
+        while size_bytes < limit_bytes and not is_first:
+            async with self._db.read() as session:
+                epoch = (await _bounds(session)).epoch
+                query = sa.select(AlertEventRow).where(AlertEventRow.seq < before)
+                rows = (await session.scalars(query.order_by(AlertEventRow.seq.desc()).limit(self._page_size))).all()
+            newest += self._page(epoch, rows, before).entries
+            size_bytes += sum(len(row.payload) for row in rows)
+            is_first = len(rows) < self._page_size
+            before = rows[-1].seq if rows else 0
+        return newest[::-1]
+
     async def time_of(self, seq: int) -> datetime | None:
         async with self._db.read() as session:
             found: datetime | None = await session.scalar(

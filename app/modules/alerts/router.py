@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Response, WebSocket
 
 from app.core.bodies import JSONRoute
 from app.core.errors import problem_responses
-from app.core.metrics import Metrics
+from app.core.limits import TooManyConnections, TooManyStreams
 from app.core.security import (
     Caller,
     NotSignedIn,
@@ -25,6 +25,7 @@ from app.core.security import (
 from app.core.services import service
 from app.core.wire import Id, Timestamp
 from app.modules.alerts.description import EVENT_STREAM
+from app.modules.alerts.encoding import SocketEncoding
 from app.modules.alerts.errors import AlreadyAcknowledged, Draining, UnknownAlert
 from app.modules.alerts.lifecycle import Alert, Tier
 from app.modules.alerts.repository import HistoryFilter
@@ -39,7 +40,7 @@ from app.modules.alerts.schemas import (
     alert_document,
 )
 from app.modules.alerts.service import AlertService
-from app.modules.alerts.streams import WEBSOCKET, AlertEventStream, AlertSocket, StreamOpener
+from app.modules.alerts.streams import AlertEventStream, AlertSocket, StreamOpener
 from app.modules.care_team.service import (
     CareTeamService,
     InvalidRole,
@@ -79,7 +80,7 @@ Replay = Annotated[
 ]
 
 _CALLER_PROBLEMS = (NotSignedIn, TokenExpired, OriginNotAllowed)
-_STREAM_PROBLEMS = (NotSignedIn, TokenExpired, RoleNotHeld, Draining)
+_STREAM_PROBLEMS = (NotSignedIn, TokenExpired, RoleNotHeld, Draining, TooManyConnections, TooManyStreams)
 
 
 @router.get(
@@ -105,7 +106,7 @@ async def stream_alerts(
 ) -> Response:
     find_scope = partial(care_team.scope, role=role, patient_id=patient_id or None)
     scope = await find_scope(caller)
-    opener.require_not_draining()
+    opener.admit(caller)
     start = await opener.manager.where_to_start(
         last_event_id or last_event_id_in_query, wants_snapshot=replay != "none"
     )
@@ -127,7 +128,7 @@ async def stream_alerts_of_care_teams(
     last_event_id_in_query: LastEventIdInQuery = None,
 ) -> Response:
     scope = await care_team.caregiver_scope(caller)
-    opener.require_not_draining()
+    opener.admit(caller)
     start = await opener.manager.where_to_start(
         last_event_id or last_event_id_in_query, wants_snapshot=replay != "none"
     )
@@ -145,7 +146,6 @@ async def alert_socket(
     opener: Opener,
     care_team: CareTeam,
     alerts: Alerts,
-    metrics: Annotated[Metrics, service(Metrics)],
     role: RoleAsked,
     patient_id: PatientAsked = None,
     replay: Replay = "snapshot",
@@ -153,14 +153,12 @@ async def alert_socket(
     """The legacy channel: the same events in the same scope, and `{"event": "ack", …}` the other way."""
     find_scope = partial(care_team.scope, role=role, patient_id=patient_id or None)
     scope = await find_scope(caller)
-    opener.require_not_draining()
+    opener.admit(caller)
     start = await opener.manager.where_to_start(None, wants_snapshot=replay != "none")
     await websocket.accept(subprotocol=offered_subprotocol(websocket))
-    with opener.open(caller, scope, find_scope, start, transport=WEBSOCKET) as subscription:
-        await AlertSocket(websocket, alerts, caller, subscription).run(
-            slow_consumer_seconds=opener.settings.slow_consumer_seconds,
-            delivered=metrics.events_delivered.labels(transport=WEBSOCKET).inc,
-        )
+    await AlertSocket(websocket, alerts, caller).run(
+        lambda sink: opener.open(caller, scope, find_scope, start, sink, transport=SocketEncoding.transport)
+    )
 
 
 @router.post(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
@@ -12,10 +12,9 @@ from pydantic import Field, field_validator
 
 from app.core.access import Scope
 from app.core.roles import AUDIENCE_ROLES, Role, in_order
-from app.core.sse import encode_event
 from app.core.timestamps import to_rfc3339
 from app.core.wire import Id, Text, Timestamp, WireInput, WireModel
-from app.modules.alerts.lifecycle import AcknowledgeStatus, Alert, Event, Kind, State, Tier
+from app.modules.alerts.lifecycle import AcknowledgeStatus, Alert, Event, Kind, Priority, State, Tier
 
 NOTE_LENGTH = 2000
 
@@ -219,6 +218,14 @@ def _number(value: float) -> float | int:
     return int(value) if value == int(value) else value
 
 
+class _Prioritised(msgspec.Struct):
+    priority: Priority = Priority.LOW
+
+
+_PRIORITISED = msgspec.json.Decoder(_Prioritised)
+_URGENCY = {Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}
+
+
 class NotACursor(ValueError):
     """A text that is no `<epoch>-<seq>`."""
 
@@ -245,13 +252,14 @@ class Cursor:
         return cls(epoch, int(seq))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One event of the log, with its bytes for each transport made at most once.
+    """One event of the log.
 
     Attributes:
         audience: mask of the roles that it is addressed to.
         payload: the event as JSON.
+        frames: the event's bytes on each wire, made once however many read them.
     """
 
     epoch: str
@@ -261,16 +269,12 @@ class LogEntry:
     event: str
     audience: int
     payload: bytes
+    frames: dict[Hashable, bytes] = field(default_factory=dict, compare=False, repr=False)
 
-    @cached_property
-    def sse(self) -> bytes:
-        """The event stream message, with its id."""
-        return encode_event(self.payload, event_id=f"{self.epoch}-{self.seq}")
-
-    @cached_property
-    def text(self) -> str:
-        """The WebSocket message."""
-        return self.payload.decode()
+    @property
+    def urgency(self) -> int:
+        """The rank of the alert's priority: 0 goes first."""
+        return _URGENCY[_PRIORITISED.decode(self.payload).priority]
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +303,10 @@ class LogReader(Protocol):
     """How the manager reads the log; the repository is one."""
 
     async def bounds(self) -> LogBounds: ...
+
+    async def newest(self, *, through: int, limit_bytes: int) -> list[LogEntry]:
+        """The last entries up to a position, in order, about as many as make up so many bytes of payload."""
+        ...
 
     async def time_of(self, seq: int) -> datetime | None:
         """When the event with this number was written; none where there is no such event."""

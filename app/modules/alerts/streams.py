@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import anyio
@@ -17,36 +16,20 @@ from starlette.types import Scope as ASGIScope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.core.access import AccessChanges, Scope
-from app.core.config import Settings
+from app.core.direct import as_chunk, as_text_frame, borrow, take_over
 from app.core.errors import POLICY_VIOLATION, AppError, InvalidField, field_path
+from app.core.limits import ConnectionLimits
 from app.core.security import Authenticator, Principal, TokenExpired
-from app.core.sse import encode_event, encode_keepalive
+from app.core.sinks import LINGER_SECONDS, ASGISink, Sink, unframed
+from app.modules.alerts.encoding import ClosingReason, EventStreamEncoding, SocketEncoding, Wire
 from app.modules.alerts.errors import Draining
 from app.modules.alerts.lifecycle import EventType
 from app.modules.alerts.manager import AlertConnectionManager
 from app.modules.alerts.schemas import AlertAckPayload, alert_document
 from app.modules.alerts.service import AlertService
-from app.modules.alerts.subscription import (
-    Closing,
-    ClosingReason,
-    Entries,
-    Keepalive,
-    Message,
-    Opened,
-    Ready,
-    Scoped,
-    Snapshot,
-    Start,
-    Subscription,
-)
-
-SSE = "sse"
-WEBSOCKET = "websocket"
+from app.modules.alerts.subscription import Start, Subscription
 
 MOST_ERRORS_IN_A_ROW = 10
-
-#: A stream whose right is over gets so long to say so, before it is cut off.
-LAST_WORDS_SECONDS = 0.5
 
 #: RFC 6455, 7.4.1, and the IANA registry of WebSocket close codes.
 SERVICE_RESTART = 1012
@@ -60,55 +43,94 @@ EVENT_STREAM_HEADERS = {
 FindScope = Callable[[Principal], Awaitable[Scope]]
 
 
-@dataclass(frozen=True, slots=True)
+class StreamRight:
+    """The right behind an open stream, asked for again whenever the account's rights have changed."""
+
+    __slots__ = ("_authenticator", "_caller", "_find_scope", "_subscription")
+
+    def __init__(
+        self, authenticator: Authenticator, caller: Principal, find_scope: FindScope, subscription: Subscription
+    ) -> None:
+        self._authenticator = authenticator
+        self._caller = caller
+        self._find_scope = find_scope
+        self._subscription = subscription
+
+    async def recheck(self) -> None:
+        """Go on with what the caller may see now, or end the stream."""
+        subscription = self._subscription
+        try:
+            scope_now = await self._find_scope(await self._authenticator.renew(self._caller))
+        except TokenExpired:
+            subscription.close(ClosingReason.TOKEN_EXPIRED)
+        except AppError:
+            subscription.close(ClosingReason.ACCESS_CHANGED)
+        else:
+            if scope_now != subscription.scope:
+                subscription.rescope(scope_now)
+
+
 class StreamOpener:
-    """Opens subscriptions whose rights are followed for as long as they are open."""
+    """Opens streams whose rights are followed for as long as they are open."""
 
-    manager: AlertConnectionManager
-    access: AccessChanges
-    authenticator: Authenticator
-    settings: Settings
+    def __init__(
+        self,
+        manager: AlertConnectionManager,
+        access: AccessChanges,
+        authenticator: Authenticator,
+        limits: ConnectionLimits,
+        *,
+        retry_ms: int,
+    ) -> None:
+        self.manager = manager
+        self._limits = limits
+        self._access = access
+        self._authenticator = authenticator
+        event_stream, web_socket = EventStreamEncoding(retry_ms=retry_ms), SocketEncoding()
+        wires = (
+            Wire(event_stream, as_chunk),
+            Wire(event_stream, unframed),
+            Wire(web_socket, as_text_frame),
+            Wire(web_socket, unframed),
+        )
+        self._wires = {(wire.transport, wire.framing): wire for wire in wires}
 
-    @contextmanager
     def open(
-        self, caller: Principal, scope: Scope, find_scope: FindScope, start: Start, *, transport: str
-    ) -> Iterator[Subscription]:
-        """A subscription of this caller.
+        self, caller: Principal, scope: Scope, find_scope: FindScope, start: Start, sink: Sink, *, transport: str
+    ) -> Subscription:
+        """A subscription of this caller, which writes to the sink until it ends or the sink is left.
 
         Args:
             find_scope: asked again whenever the caller's rights have changed; what it answers is
                 what the stream goes on with, and an `AppError` ends it.
         """
-        with self.manager.subscribe(scope, start, transport=transport, expires_at=caller.expires_at) as subscription:
+        subscription = self.manager.open(
+            scope,
+            start,
+            sink=sink,
+            wire=self._wires[transport, sink.framing],
+            user_id=caller.user_id,
+            expires_at=caller.expires_at,
+        )
+        right = StreamRight(self._authenticator, caller, find_scope, subscription)
+        unwatch = self._access.watch(caller.user_id, right.recheck, since=caller.access_version)
+        if subscription.is_open:
+            subscription.on_end = unwatch
+        else:
+            unwatch()
+        return subscription
 
-            async def recheck() -> None:
-                try:
-                    scope_now = await find_scope(await self.authenticator.renew(caller))
-                except TokenExpired:
-                    subscription.close(ClosingReason.TOKEN_EXPIRED)
-                except AppError:
-                    subscription.close(ClosingReason.ACCESS_CHANGED)
-                else:
-                    if scope_now != subscription.scope:
-                        subscription.rescope(scope_now)
-
-            unwatch = self.access.watch(caller.user_id, recheck, since=caller.access_version)
-            try:
-                yield subscription
-            finally:
-                unwatch()
-
-    def require_not_draining(self) -> None:
+    def admit(self, caller: Principal) -> None:
         """
         Raises:
             Draining: this server takes no new streams.
+            LimitReached: it, or the caller, has as many as there may be.
         """
         if self.manager.is_draining:
             raise Draining
-
-    def retry_ms(self) -> int:
-        """When a client should come back: spread by half around the setting, so that they do not come at once."""
-        return round(self.settings.retry_ms * random.uniform(0.5, 1.5))
+        self._limits.require_room_for_stream(
+            open_streams=self.manager.open_count(), of_this_user=self.manager.streams_of(caller.user_id)
+        )
 
 
 class AlertEventStream(Response):
@@ -121,32 +143,30 @@ class AlertEventStream(Response):
     ) -> None:
         super().__init__(headers=EVENT_STREAM_HEADERS)
         del self.headers["content-length"]
-        self._opener = opener
-        self._subscribed = opener.open(caller, scope, find_scope, start, transport=SSE)
+        self._open = partial(opener.open, caller, scope, find_scope, start, transport=EventStreamEncoding.transport)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        with self._subscribed as subscription:
+        connection = take_over(scope)
+        if connection is not None:
+            # The connection carries the stream from here on; nothing of this request stays alive for it.
+            self._open(connection)
+            return
+
+        async def deliver(chunk: bytes) -> None:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+        sink = ASGISink(deliver)
+        subscription = self._open(sink)
+        try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
-                tasks.start_soon(_cancel_after_end, subscription, tasks.cancel_scope)
-                await self._write(subscription, send)
+                await sink.run()
+                if not sink.is_cut_off:
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
                 tasks.cancel_scope.cancel()
-
-    async def _write(self, subscription: Subscription, send: Send) -> None:
-        delivered = self._opener.manager.metrics.events_delivered.labels(transport=SSE)
-        async with aclosing(subscription.messages()) as messages:
-            async for message in messages:
-                body = _to_sse(message, self._opener.retry_ms())
-                try:
-                    with anyio.fail_after(self._opener.settings.slow_consumer_seconds):
-                        await send({"type": "http.response.body", "body": body, "more_body": True})
-                except TimeoutError:
-                    subscription.close(ClosingReason.SLOW_CONSUMER)
-                    return
-                if isinstance(message, Snapshot | Entries):
-                    delivered.inc(len(message.entries))
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            subscription.left()
 
 
 async def _cancel_on_disconnect(receive: Receive, cancel_scope: anyio.CancelScope) -> None:
@@ -155,82 +175,49 @@ async def _cancel_on_disconnect(receive: Receive, cancel_scope: anyio.CancelScop
     cancel_scope.cancel()
 
 
-async def _cancel_after_end(subscription: Subscription, cancel_scope: anyio.CancelScope) -> None:
-    """A right that is over ends the stream also while a client that takes nothing holds its writer up."""
-    await subscription.ended()
-    await anyio.sleep(LAST_WORDS_SECONDS)
-    cancel_scope.cancel()
-
-
-def _to_sse(message: Message, retry_ms: int) -> bytes:
-    match message:
-        case Entries(entries):
-            return b"".join([entry.sse for entry in entries])
-        case Snapshot(entries):
-            return b"".join([encode_event(entry.payload) for entry in entries])
-        case Opened(cursor, recovered, reason):
-            data: dict[str, Any] = {"epoch": cursor.epoch, "cursor": str(cursor), "recovered": recovered}
-            if reason is not None:
-                data["reason"] = reason
-            return encode_event(msgspec.json.encode(data), event="stream.opened", retry_ms=retry_ms)
-        case Ready(cursor, sent):
-            data = {"cursor": str(cursor), "sent": sent}
-            return encode_event(msgspec.json.encode(data), event="stream.ready", event_id=str(cursor))
-        case Scoped(patient_ids):
-            data = {"patientIds": sorted(patient_ids)}
-            return encode_event(msgspec.json.encode(data), event="stream.scope")
-        case Keepalive(cursor):
-            return encode_keepalive(str(cursor))
-        case Closing(reason):
-            data = {"reason": reason, "retryMs": retry_ms}
-            return encode_event(msgspec.json.encode(data), event="stream.closing", retry_ms=retry_ms)
-
-
 class AlertSocket:
     """The legacy WebSocket: the same events as text frames, and acknowledgements the other way."""
 
-    def __init__(
-        self, websocket: WebSocket, alerts: AlertService, caller: Principal, subscription: Subscription
-    ) -> None:
+    def __init__(self, websocket: WebSocket, alerts: AlertService, caller: Principal) -> None:
         self._websocket = websocket
         self._alerts = alerts
         self._caller = caller
-        self._subscription = subscription
 
-    async def run(self, *, slow_consumer_seconds: float, delivered: Callable[[int], None]) -> None:
+    async def run(self, open_with: Callable[[Sink], Subscription]) -> None:
         """Carry events and acknowledgements until one side ends it."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._receive, tasks.cancel_scope)
-            tasks.start_soon(_cancel_after_end, self._subscription, tasks.cancel_scope)
-            try:
-                await self._send(slow_consumer_seconds, delivered)
-            except TimeoutError:
-                self._subscription.close(ClosingReason.SLOW_CONSUMER)
-            except WebSocketDisconnect:
-                pass
-            tasks.cancel_scope.cancel()
+        sink = borrow(self._websocket.scope) or ASGISink(self._deliver)
+        subscription = open_with(sink)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._receive, subscription, tasks.cancel_scope)
+                with suppress(WebSocketDisconnect):
+                    await sink.run()
+                    await self._close(subscription)
+                tasks.cancel_scope.cancel()
+        finally:
+            subscription.left()
 
-    async def _send(self, slow_consumer_seconds: float, delivered: Callable[[int], None]) -> None:
-        async with aclosing(self._subscription.messages()) as messages:
-            async for message in messages:
-                if isinstance(message, Snapshot | Entries):
-                    for entry in message.entries:
-                        with anyio.fail_after(slow_consumer_seconds):
-                            await self._websocket.send_text(entry.text)
-                    delivered(len(message.entries))
-                elif isinstance(message, Closing):
-                    code = SERVICE_RESTART if message.reason is ClosingReason.DRAINING else POLICY_VIOLATION
-                    await self._websocket.close(code, message.reason)
+    async def _deliver(self, text: bytes) -> None:
+        await self._websocket.send_text(text.decode())
 
-    async def _receive(self, cancel_scope: anyio.CancelScope) -> None:
+    async def _close(self, subscription: Subscription) -> None:
+        """Say why, to a client that still takes something; one that takes nothing is cut off."""
+        if subscription.closing is not None:
+            code = SERVICE_RESTART if subscription.closing is ClosingReason.DRAINING else POLICY_VIOLATION
+            with anyio.move_on_after(LINGER_SECONDS):
+                await self._websocket.close(code, subscription.closing)
+                return
+        subscription.sink.abort()
+
+    async def _receive(self, subscription: Subscription, cancel_scope: anyio.CancelScope) -> None:
         errors_in_a_row = 0
         try:
             while errors_in_a_row < MOST_ERRORS_IN_A_ROW:
                 message = await self._websocket.receive()
-                if message["type"] == "websocket.disconnect" or self._subscription.has_ended():
+                if message["type"] == "websocket.disconnect" or subscription.has_ended():
                     break
                 try:
-                    await self._acknowledge(message.get("text"))
+                    await self._acknowledge(message.get("text"), subscription.scope)
                     errors_in_a_row = 0
                 except AppError as error:
                     # A refusal (somebody else was first) is an answer, and no sign of a broken client.
@@ -240,9 +227,10 @@ class AlertSocket:
                 await self._websocket.close(POLICY_VIOLATION, "too many errors in a row")
         except WebSocketDisconnect:
             pass
-        cancel_scope.cancel()
+        if subscription.is_open:
+            cancel_scope.cancel()
 
-    async def _acknowledge(self, text: str | None) -> None:
+    async def _acknowledge(self, text: str | None, scope: Scope) -> None:
         if text is None:
             raise InvalidField("body", "send an acknowledgement as a text frame; binary frames are not understood")
         try:
@@ -251,7 +239,7 @@ class AlertSocket:
             first = error.errors()[0]
             raise InvalidField(field_path(first["loc"]), first["msg"]) from None
         transition = await self._alerts.acknowledge(
-            self._caller, ack.alert_id, ack.patient_id, status=ack.status, note=ack.note, scope=self._subscription.scope
+            self._caller, ack.alert_id, ack.patient_id, status=ack.status, note=ack.note, scope=scope
         )
         if not transition.events:
             # A repetition writes no event, so this sender alone is told that it holds.

@@ -1,98 +1,42 @@
 """One subscriber's course: opened, snapshot or replay, ready, live, and why it ended.
 
-It knows nothing of the transport. What comes out of `messages()` is written as SSE by one, and as
-WebSocket frames by the other.
+No task belongs to it. Whatever happens brings it on from where it stands: its opening, a connection that
+takes more, a page of the log that has been read, a change of its rights. So an idle subscriber is a few
+hundred bytes, and a live one costs a write per event.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING
-
-import anyio
 
 from app.core.access import Scope
 from app.core.roles import to_mask
+from app.core.sinks import Sink
+from app.modules.alerts.encoding import (
+    Closing,
+    ClosingReason,
+    Keepalive,
+    Message,
+    NotRecovered,
+    Opened,
+    Ready,
+    Scoped,
+    Wire,
+)
 from app.modules.alerts.feed import Feed
-from app.modules.alerts.schemas import Cursor, LogEntry
+from app.modules.alerts.schemas import Cursor, LogEntry, LogPage
 
 if TYPE_CHECKING:
     from app.modules.alerts.manager import AlertConnectionManager
 
+#: The mask of those who see events whoever they are addressed to.
+EVERY_AUDIENCE = -1
 
-class ClosingReason(StrEnum):
-    TOKEN_EXPIRED = "token_expired"
-    ACCESS_CHANGED = "access_changed"
-    DRAINING = "draining"
-    SLOW_CONSUMER = "slow_consumer"
-    REPLACED = "replaced"
-
-
-class NotRecovered(StrEnum):
-    """Why a cursor that a client brought could not be served."""
-
-    NOT_AN_ID = "not_an_id"
-    UNKNOWN_EPOCH = "unknown_epoch"
-    AHEAD_OF_LOG = "ahead_of_log"
-    PRUNED = "pruned"
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """Always first. `recovered`: everything after the client's cursor follows."""
-
-    cursor: Cursor
-    recovered: bool
-    reason: NotRecovered | None
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The latest event of alerts that are open; carries no ids, so that a cut makes it start anew."""
-
-    entries: Sequence[LogEntry]
-
-
-@dataclass(frozen=True, slots=True)
-class Entries:
-    """Events of the log, in order, each once."""
-
-    entries: Sequence[LogEntry]
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Snapshot or replay is complete."""
-
-    cursor: Cursor
-    sent: int
-
-
-@dataclass(frozen=True, slots=True)
-class Scoped:
-    """Which patients are covered from here on; what is shown of others is to be taken down."""
-
-    patient_ids: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Keepalive:
-    """Nothing was sent for a while; everything up to the cursor has been served."""
-
-    cursor: Cursor
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """Always last, unless the client goes first."""
-
-    reason: ClosingReason
-
-
-Message = Opened | Scoped | Snapshot | Entries | Ready | Keepalive | Closing
+#: Of a snapshot or a replay so much may wait for the connection, so that it comes in few writes.
+ENOUGH_BYTES = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +57,51 @@ class Start:
     tells_scope: bool = False
 
 
-class Subscription:
-    """A reader of the log: what it may see, how far it has come, and when its right ends."""
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """A snapshot under way: the open alerts of these patients (none: of all that are covered), after a position."""
+
+    patient_ids: frozenset[str] | None
+    after: int = 0
+
+
+class Subscription(Feed[LogEntry]):
+    """A reader of the log: what it may see, how far it has come, and when its right ends.
+
+    Attributes:
+        expires_at: when its token ends, as a POSIX time.
+        touched: when it was last written to, as `time.monotonic` counts.
+        showing: the snapshot that it is to be given next, before anything else.
+        unsent_bytes, stuck_since: how a paused connection looked when it last made progress.
+        slot: where it lies in the manager's timer wheel.
+        mask: the roles whose events it sees.
+        user_id: whose it is, for the limit on how many one user may have.
+    """
+
+    __slots__ = (
+        "_is_joining",
+        "_is_waiting",
+        "_manager",
+        "_newcomers",
+        "_tells_scope",
+        "closing",
+        "expires_at",
+        "is_open",
+        "mask",
+        "on_end",
+        "opened_at",
+        "scope",
+        "send",
+        "sent",
+        "showing",
+        "sink",
+        "slot",
+        "stuck_since",
+        "touched",
+        "unsent_bytes",
+        "user_id",
+        "wire",
+    )
 
     def __init__(
         self,
@@ -122,47 +109,150 @@ class Subscription:
         scope: Scope,
         start: Start,
         *,
-        transport: str,
+        sink: Sink,
+        wire: Wire,
+        user_id: str,
         expires_at: datetime,
         queue_limit: int,
+        now: float,
     ) -> None:
+        super().__init__(start.position, queue_limit=queue_limit)
         self._manager = manager
-        self._start = start
-        self._feed: Feed[LogEntry] = Feed(start.position, queue_limit=queue_limit)
-        self._wake = anyio.Event()
-        self._ended = anyio.Event()
         self._newcomers = start.newcomers
         self._tells_scope = start.tells_scope
-        self._audience_mask = to_mask(scope.roles)
-        self.scope = scope
-        self.transport = transport
-        self.expires_at = expires_at
+        self._is_joining = True
+        self._is_waiting = False
+        self.showing: Showing | None = None
+        if not start.recovered and start.wants_snapshot:
+            self.showing, self._newcomers = Showing(None), frozenset()
+        self.sink = sink
+        self.send: Callable[[bytes], int] = sink.send
+        self.wire = wire
+        self.see(scope)
+        self.user_id = user_id
+        self.expires_at = expires_at.timestamp()
         self.closing: ClosingReason | None = None
+        self.is_open = True
+        self.on_end: Callable[[], None] | None = None
         self.sent = 0
+        self.opened_at = self.touched = self.stuck_since = now
+        self.unsent_bytes = 0
+        self.slot = 0
+
+    def see(self, scope: Scope) -> None:
+        """What it may see from here on; the index is the manager's to change."""
+        self.scope = scope
+        self.mask = EVERY_AUDIENCE if scope.sees_every_audience else to_mask(scope.roles)
+
+    def begin(self, start: Start) -> None:
+        """Say that the stream is open, and give the client what it has come for."""
+        if self.sink.is_paused:
+            self.pause()
+        self._write(self.wire.message(Opened(self._cursor(), start.recovered, start.reason)))
+        self.proceed()
+
+    def proceed(self) -> None:
+        """Go on as far as the connection, and what is in memory, allow."""
+        while self.closing is None and not self._is_waiting and not self.has_ended():
+            if self.sink.is_paused and self.sink.unsent_bytes() > ENOUGH_BYTES:
+                return
+            if self._tells_scope:
+                self._tells_scope = False
+                self._say(Scoped(self.scope.patient_ids or frozenset()))
+            elif self.showing is not None:
+                self._wait_for_page()
+            elif self._newcomers:
+                self.showing, self._newcomers = Showing(self._newcomers), frozenset()
+            elif not self.is_live:
+                page = self._manager.recent.page(self.scope, after=self.position)
+                if page is None:
+                    self._wait_for_page()
+                else:
+                    self._take_events(page)
+                    if not page.is_last:
+                        self._wait_for_page()
+            elif self._is_joining:
+                self._is_joining = False
+                self._say(Ready(self._cursor(), self.sent))
+            elif self.sink.is_paused:
+                return
+            elif waiting := self.unblock():
+                self._write_events(waiting)
+            else:
+                return
+
+    def pause(self) -> None:
+        """The connection takes nothing for now."""
+        self.stuck_since, self.unsent_bytes = self._manager.now(), self.sink.unsent_bytes()
+        self.block()
+
+    def resume(self) -> None:
+        """The connection takes bytes again."""
+        self.proceed()
+
+    def take(self, page: LogPage) -> None:
+        """Give the client the page that it was waiting for."""
+        if self.showing is not None:
+            self.showing = None if page.is_last else Showing(self.showing.patient_ids, page.through)
+            if page.entries:
+                self.sent += len(page.entries)
+                self._manager.count_delivered(self.wire, len(page.entries))
+                self._write(self.wire.snapshot(page.entries))
+        else:
+            self._take_events(page)
+
+    def page_came(self) -> None:
+        """Whatever became of the page that it was waiting for: it waits no more."""
+        self._is_waiting = False
+        self.proceed()
 
     def offer(self, entry: LogEntry) -> None:
-        """Take a new entry of the log in, if this subscriber may see it; never waits."""
-        if self.closing is not None:
+        """Take a new event in, at once or later; never waits."""
+        if self.closing is not None or not self.is_open or self.has_ended():
             return
-        if not (self.scope.sees_every_audience or entry.audience & self._audience_mask):
-            return
-        if not self._feed.offer(entry):
+        if self.is_ready and self.position < entry.seq:
+            self.position = entry.seq
+            self._write_events((entry,))
+        elif not self.keep(entry):
             self._manager.metrics.queue_overflows.inc()
-        self._wake.set()
+
+    def give(self, overtaken: Sequence[LogEntry]) -> None:
+        """Offer those of these earlier events that it may see and has not had."""
+        for entry in overtaken:
+            if entry.seq > self.position and self.scope.covers(entry.patient_id, entry.audience):
+                self.offer(entry)
+
+    def spill(self, rest: bytes) -> None:
+        """The connection took a part of a frame: the rest follows as soon as it takes more."""
+        self.sink.write(rest)
+
+    def keep_alive(self) -> None:
+        """Tell a client that has heard nothing for a while that the stream lives, and where it stands."""
+        if self.is_ready:
+            self.settle(self._manager.served_through())
+        # Before it is ready the client may be in the middle of a snapshot, and must not take it for whole.
+        self._say(Keepalive(None if self._is_joining else self._cursor()))
 
     def close(self, reason: ClosingReason) -> None:
         """End it: what it has not been handed yet, it is not handed any more."""
-        if self.closing is None:
+        if self.closing is None and self.is_open:
             self.closing = reason
-            self._feed.fall_behind()
-            self._wake.set()
-            self._ended.set()
+            self.fall_behind()
+            self.sink.end(self.wire.last_words(Closing(reason)))
+            self.left()
 
-    async def ended(self) -> None:
-        """Return when the right of this subscriber is over, whether or not anybody reads its messages."""
-        with anyio.move_on_after((self.expires_at - self._manager.clock.now()).total_seconds()):
-            await self._ended.wait()
-        self.close(ClosingReason.TOKEN_EXPIRED)
+    def left(self) -> None:
+        """The connection is gone, or is no longer ours."""
+        if self.is_open:
+            self.is_open = False
+            self.fall_behind()
+            self._manager.leave(self)
+
+    def has_ended(self) -> bool:
+        """Whether the right is over; the time of the token counts from the moment on, not from the next event."""
+        if self.closing is None and self._manager.clock.now().timestamp() >= self.expires_at:
+            self.close(ClosingReason.TOKEN_EXPIRED)
+        return self.closing is not None or not self.is_open
 
     def rescope(self, scope: Scope) -> None:
         """Go on with other patients or roles: who is new begins with the open alerts that there are."""
@@ -172,93 +262,32 @@ class Subscription:
         self._newcomers = (self._newcomers | new) & covered
         self._tells_scope = True
         self._manager.reindex(self, scope)
-        self._audience_mask = to_mask(scope.roles)
+        self.settle(self._manager.served_through())
         # What waits in the queue was chosen by the old scope; the log is asked anew by the new one.
-        self._feed.fall_behind()
-        self._wake.set()
+        self.fall_behind()
+        self.proceed()
 
-    async def messages(self) -> AsyncGenerator[Message]:
-        """Everything that this subscriber is to be sent, until its right ends."""
-        yield Opened(self._cursor(), self._start.recovered, self._start.reason)
-        if not self._start.recovered and self._start.wants_snapshot:
-            self._newcomers = frozenset()
-            async for snapshot in self._snapshot(None):
-                yield snapshot
-        async for message in self._greet():
-            yield message
-        async for entries in self._catch_up():
-            yield entries
-        if not self.has_ended():
-            yield Ready(self._cursor(), self.sent)
-        while not self.has_ended():
-            async for message in self._greet():
-                yield message
-            if not self._feed.is_live:
-                async for entries in self._catch_up():
-                    yield entries
-                continue
-            if waiting := self._feed.take():
-                yield self._handing_out(waiting)
-            elif not await self._woken():
-                if self.has_ended():
-                    break
-                self._feed.settle(self._manager.head)
-                yield Keepalive(self._cursor())
-        assert self.closing is not None
-        yield Closing(self.closing)
+    def _say(self, message: Message) -> None:
+        self._write(self.wire.message(message))
 
-    async def _greet(self) -> AsyncIterator[Scoped | Snapshot]:
-        """Say who is covered, where that is news, and begin with the open alerts of those who are new."""
-        if self._tells_scope:
-            self._tells_scope = False
-            yield Scoped(self.scope.patient_ids or frozenset())
-        if self._newcomers:
-            newcomers, self._newcomers = self._newcomers, frozenset()
-            async for snapshot in self._snapshot(newcomers):
-                yield snapshot
+    def _write(self, chunk: bytes) -> None:
+        if chunk:
+            self.sink.write(chunk)
+            self.touched = self._manager.now()
 
-    async def _woken(self) -> bool:
-        """Wait for something to do; false when the keepalive, or the end of the token, came first."""
-        until_expiry = (self.expires_at - self._manager.clock.now()).total_seconds()
-        with anyio.move_on_after(max(min(self._manager.keepalive_seconds, until_expiry), 0.0)):
-            await self._wake.wait()
-            self._wake = anyio.Event()
-            return True
-        return False
-
-    def has_ended(self) -> bool:
-        """Whether the right is over; the time of the token counts from the moment on, not from the next message."""
-        if self.closing is None and self._manager.clock.now() >= self.expires_at:
-            self.close(ClosingReason.TOKEN_EXPIRED)
-        return self.closing is not None
-
-    async def _snapshot(self, patient_ids: frozenset[str] | None) -> AsyncIterator[Snapshot]:
-        """The open alerts whose latest event lies at or before the position; later ones come as events."""
-        through, after, is_last = self._feed.position, 0, False
-        while not is_last and not self.has_ended():
-            scope = self.scope
-            page = await self._manager.log.open_alerts(scope, through=through, after=after, patient_ids=patient_ids)
-            if scope is not self.scope:
-                continue
-            after, is_last = page.through, page.is_last
-            if page.entries and not self.has_ended():
-                self.sent += len(page.entries)
-                yield Snapshot(page.entries)
-
-    async def _catch_up(self) -> AsyncIterator[Entries]:
-        while not self._feed.is_live and not self.has_ended():
-            scope = self.scope
-            page = await self._manager.log.page(scope, after=self._feed.position)
-            if self.has_ended() or scope is not self.scope:
-                continue
-            self._manager.metrics.catch_up_pages.inc()
-            self._feed.advance(page.through, head=self._manager.head)
-            if page.entries:
-                yield self._handing_out(page.entries)
-
-    def _handing_out(self, entries: Sequence[LogEntry]) -> Entries:
+    def _write_events(self, entries: Sequence[LogEntry]) -> None:
         self.sent += len(entries)
-        return Entries(entries)
+        self._manager.count_delivered(self.wire, len(entries))
+        self._write(self.wire.events(entries))
+
+    def _take_events(self, page: LogPage) -> None:
+        self.advance(page.through, head=self._manager.head)
+        if page.entries:
+            self._write_events(page.entries)
+
+    def _wait_for_page(self) -> None:
+        self._is_waiting = True
+        self._manager.read_for(self)
 
     def _cursor(self) -> Cursor:
-        return Cursor(self._manager.epoch, self._feed.position)
+        return Cursor(self._manager.epoch, self.position)

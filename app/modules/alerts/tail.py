@@ -32,6 +32,16 @@ class LogTail:
         """Call `follower(entries, through)` with everything new; it must not wait, nor raise."""
         self._followers.append(follower)
 
+    def take_written(self, entries: Sequence[LogEntry]) -> None:
+        """Take in what this process has just committed, without reading it again where it follows on.
+
+        The log has no gaps, so that what follows on this node's position is all there is up to its own
+        end. Where it does not, somebody else has written in between, and the log is read.
+        """
+        if entries and entries[0].seq == self.position + 1:
+            self._hand_on(entries, entries[-1].seq)
+        self._bus.publish(SUBJECT, b"")
+
     async def start(self) -> None:
         """Begin at the present end of the log: what lies before it is read by those who need it."""
         self.position = (await self._log.bounds()).head
@@ -55,7 +65,12 @@ class LogTail:
         while not is_last:
             page = await self._log.page(None, after=self.position)
             is_last = page.is_last
+            # The position may have moved on while the page was read.
+            new = [entry for entry in page.entries if entry.seq > self.position]
             if page.through > self.position:
-                self.position = page.through
-                for follower in self._followers:
-                    follower(page.entries, page.through)
+                self._hand_on(new, page.through)
+
+    def _hand_on(self, entries: Sequence[LogEntry], through: int) -> None:
+        self.position = through
+        for follower in self._followers:
+            follower(entries, through)

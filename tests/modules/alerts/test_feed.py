@@ -22,27 +22,28 @@ class Entry:
     seq: int
 
 
-def live_feed(position: int = 0, *, queue_limit: int = 10) -> Feed[Entry]:
+def blocked_feed(position: int = 0, *, queue_limit: int = 10) -> Feed[Entry]:
     feed: Feed[Entry] = Feed(position, queue_limit=queue_limit)
     feed.advance(position, head=position)
-    assert feed.is_live
+    assert (feed.is_live, feed.is_ready) == (True, True)
+    feed.block()
     return feed
 
 
-def offer_all(feed: Feed[Entry], *numbers: int) -> list[bool]:
-    return [feed.offer(Entry(seq)) for seq in numbers]
+def keep_all(feed: Feed[Entry], *numbers: int) -> list[bool]:
+    return [feed.keep(Entry(seq)) for seq in numbers]
 
 
-def taken(feed: Feed[Entry]) -> list[int]:
-    return [entry.seq for entry in feed.take()]
+def waited(feed: Feed[Entry]) -> list[int]:
+    return [entry.seq for entry in feed.unblock()]
 
 
 def test_a_feed_begins_with_reading_the_log() -> None:
     feed: Feed[Entry] = Feed(3, queue_limit=10)
 
     assert not feed.is_live
-    assert offer_all(feed, 4, 5) == [True, True]
-    assert taken(feed) == [], "what comes meanwhile is left to the log"
+    assert keep_all(feed, 4, 5) == [True, True]
+    assert waited(feed) == [], "what comes meanwhile is left to the log"
 
 
 @pytest.mark.parametrize(
@@ -60,50 +61,50 @@ def test_what_the_log_has_shown_already_is_not_taken_in_again() -> None:
     feed: Feed[Entry] = Feed(0, queue_limit=10)
     feed.advance(5, head=3)
 
-    offer_all(feed, 4, 5, 6)
+    keep_all(feed, 4, 5, 6)
 
-    assert taken(feed) == [6]
+    assert waited(feed) == [6]
 
 
-def test_taking_moves_the_position_to_the_last_one_taken() -> None:
-    feed = live_feed(3)
-    offer_all(feed, 4, 6)
+def test_taking_what_waits_moves_the_position_to_the_last_one() -> None:
+    feed = blocked_feed(3)
+    keep_all(feed, 4, 6)
 
-    assert taken(feed) == [4, 6]
+    assert waited(feed) == [4, 6]
     assert feed.position == 6
-    assert taken(feed) == []
+    assert waited(feed) == []
     assert feed.position == 6
 
 
 def test_a_full_queue_is_left_to_the_log() -> None:
-    feed = live_feed(queue_limit=2)
+    feed = blocked_feed(queue_limit=2)
 
-    assert offer_all(feed, 1, 2, 3, 4) == [True, True, False, True], "an overflow is told once"
+    assert keep_all(feed, 1, 2, 3, 4) == [True, True, False, True], "an overflow is told once"
 
     assert not feed.is_live
-    assert taken(feed) == []
+    assert waited(feed) == []
     assert feed.position == 0, "it reads on from where it was"
 
 
 def test_falling_behind_leaves_what_waits_to_the_log() -> None:
-    feed = live_feed()
-    offer_all(feed, 1, 2)
+    feed = blocked_feed()
+    keep_all(feed, 1, 2)
 
     feed.fall_behind()
 
-    assert (feed.is_live, taken(feed), feed.position) == (False, [], 0)
+    assert (feed.is_live, waited(feed), feed.position) == (False, [], 0)
 
 
 def test_a_quiet_clients_position_moves_over_what_was_not_meant_for_it() -> None:
-    feed = live_feed(3)
+    feed = blocked_feed(3)
 
     assert feed.settle(8) == 8
     assert feed.settle(5) == 8, "it never goes back"
 
 
 def test_a_position_never_moves_over_what_waits_or_is_still_to_be_read() -> None:
-    waiting = live_feed(3)
-    offer_all(waiting, 5)
+    waiting = blocked_feed(3)
+    keep_all(waiting, 5)
     assert waiting.settle(8) == 3
 
     behind: Feed[Entry] = Feed(3, queue_limit=10)
@@ -141,8 +142,12 @@ class OneSubscriber(RuleBasedStateMachine):
         for seq in range(self.head + 1, min(self.head + most, len(self.log)) + 1):
             self.head = seq
             if self.log[seq - 1]:
-                was_live = self.feed.is_live
-                assert self.feed.offer(Entry(seq)) is not (was_live and not self.feed.is_live)
+                if self.feed.is_ready and self.feed.position < seq:
+                    self.feed.position = seq
+                    self.handed_out.append(seq)
+                else:
+                    was_live = self.feed.is_live
+                    assert self.feed.keep(Entry(seq)) is not (was_live and not self.feed.is_live)
 
     @precondition(lambda self: self.page is None and not self.feed.is_live)
     @rule(page_size=st.integers(1, 3))
@@ -159,11 +164,16 @@ class OneSubscriber(RuleBasedStateMachine):
         self.feed.advance(through, head=self.head)
         self.handed_out += [entry.seq for entry in entries]
 
-    @precondition(lambda self: self.page is None and self.feed.is_live)
     @rule()
-    def the_subscriber_takes_what_waits(self) -> None:
-        entries = taken(self.feed)
+    def the_connection_takes_nothing(self) -> None:
+        self.feed.block()
+        assert not self.feed.is_ready
+
+    @rule()
+    def the_connection_takes_more(self) -> None:
+        entries = waited(self.feed)
         assert len(entries) <= self.queue_limit
+        assert self.feed.is_ready == self.feed.is_live
         self.handed_out += entries
 
     @rule()
@@ -193,12 +203,9 @@ class OneSubscriber(RuleBasedStateMachine):
                 self.the_subscriber_asks_for_a_page(1)
                 self.the_page_arrives()
         assert self.feed.is_live or not self.log
-        self.the_subscriber_takes_what_waits()
+        self.the_connection_takes_more()
         assert self.handed_out == self.visible(after=self.start, through=len(self.log))
 
 
 def test_whatever_the_interleaving_a_subscriber_gets_all_that_it_may_see_once_and_in_order() -> None:
-    """Checked by taking out, one at a time: the comparison with the position in `offer`, the clearing of
-    the queue on overflow, the comparison with the head in `advance`, and the questions in `settle`.
-    """
     run_state_machine_as_test(OneSubscriber, settings=settings(max_examples=400, stateful_step_count=30, deadline=None))

@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.core.roles import Role, to_mask
+from app.core.roles import Role
 from app.modules.alerts.lifecycle import (
     AcknowledgeStatus,
     Actor,
-    Alert,
     EscalationStep,
     Event,
     EventType,
@@ -34,7 +33,6 @@ from app.modules.alerts.schemas import (
     AlertEventView,
     AlertPayload,
     Cursor,
-    LogEntry,
     NotACursor,
     alert_document,
     encode_alert_event,
@@ -311,33 +309,3 @@ def test_whatever_a_client_brings_is_a_cursor_or_is_refused_as_none(text: str) -
         return
     assert cursor.epoch
     assert 0 <= cursor.seq < 10**18
-
-
-def log_entry(alert: Alert, payload: bytes) -> LogEntry:
-    return LogEntry(
-        epoch="a1b2c3",
-        seq=7,
-        alert_id=alert.alert_id,
-        patient_id=alert.patient_id,
-        event="alert",
-        audience=to_mask(alert.recipients),
-        payload=payload,
-    )
-
-
-def test_an_entry_becomes_one_unnamed_message_with_its_id_and_is_encoded_once() -> None:
-    event = raised()
-    entry = log_entry(event.alert, encode_alert_event(event))
-
-    assert entry.sse == b"id: a1b2c3-7\ndata: " + encode_alert_event(event) + b"\n\n"
-    assert entry.sse is entry.sse
-    assert json.loads(entry.text) == decoded(event)
-    assert entry.text is entry.text
-
-
-def test_an_entry_without_line_breaks_of_its_own_is_one_data_line_whatever_its_reasons() -> None:
-    event = raised(replace(FINDING, reasons=("one\ndata: forged\n\nid: 999", "two\r\r")))
-    entry = log_entry(event.alert, encode_alert_event(event))
-
-    assert entry.sse.count(b"\n") == 3
-    assert b"\r" not in entry.sse

@@ -588,7 +588,7 @@ async def test_after_kill_9_a_reconnect_gets_exactly_what_was_missed(tmp_path: P
 async def test_a_stopping_server_tells_its_streams_and_takes_no_new_ones(ward: RunningServer) -> None:
     async with ward.stream("nurse") as stream, alert_socket(ward, "nurse", role="nurse", patient_id="P1") as socket:
         await stream.control("stream.ready")
-        ward.server.drain()
+        await ward.manager.drain(0)
         closing = await stream.control("stream.closing")
         assert closing["reason"] == "draining"
         assert closing["retryMs"] > 0

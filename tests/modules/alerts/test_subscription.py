@@ -1,12 +1,13 @@
 """The join of snapshot, replay and live, with events coming in at every moment at which a reader waits.
 
 The reader is the real one; the log is a list that answers in pages of two, and that grows, and is
-fanned out, while it is being read.
+fanned out, while it is being read. The connection takes a chunk only when there is room for one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -18,9 +19,10 @@ from app.core.access import Scope
 from app.core.clock import SystemClock
 from app.core.metrics import Metrics
 from app.core.roles import Role, to_mask
+from app.core.sinks import SinkOwner, unframed
+from app.modules.alerts.encoding import ClosingReason, EventStreamEncoding, NotRecovered, Wire
 from app.modules.alerts.manager import AlertConnectionManager
 from app.modules.alerts.schemas import Cursor, LogBounds, LogEntry, LogPage
-from app.modules.alerts.subscription import ClosingReason, Entries, NotRecovered, Snapshot
 
 EPOCH = "e"
 PAGE = 2
@@ -30,11 +32,66 @@ TOMORROW = datetime.now(UTC) + timedelta(days=1)
 #: Turns of the event loop in which a reader of this small log has long caught up.
 TURNS = 300
 
-#: One thing that happens: to which alert, whether it ends it, whether the reader may see it; or a fan-out.
+#: One thing that happens: to which alert, whether it ends it, whether the reader may see it; or a fan-out,
+#: or room for another chunk.
 HAPPENINGS = st.one_of(
-    st.tuples(st.sampled_from("abcd"), st.booleans(), st.booleans()), st.just("fan out"), st.just("nothing")
+    st.tuples(st.sampled_from("abcd"), st.booleans(), st.booleans()),
+    st.sampled_from(["fan out", "fan out", "room", "room", "nothing"]),
 )
 Happening = tuple[str, bool, bool] | str
+
+
+class NarrowSink:
+    """A connection that takes so many chunks at once, and more when there is room."""
+
+    framing = staticmethod(unframed)
+
+    def __init__(self, room: int) -> None:
+        self.is_paused = False
+        self.owner: SinkOwner | None = None
+        self.taken = b""
+        self._room = room
+        self._waiting: list[bytes] = []
+
+    def send(self, chunk: bytes) -> int:
+        assert not self.is_paused, "a chunk may not overtake those that wait"
+        if not self._room:
+            raise BlockingIOError
+        half = len(chunk) // 2
+        self._room -= 1
+        self.taken += chunk[:half]
+        return half
+
+    def write(self, chunk: bytes) -> None:
+        self._waiting.append(chunk)
+        self._flush()
+        if self._waiting and not self.is_paused:
+            self.is_paused = True
+            if self.owner is not None:
+                self.owner.pause()
+
+    def make_room(self, chunks: int) -> None:
+        self._room += chunks
+        self._flush()
+        if self.is_paused and not self._waiting:
+            self.is_paused = False
+            if self.owner is not None:
+                self.owner.resume()
+
+    def unsent_bytes(self) -> int:
+        # As if each were large: it is to wait at every chunk.
+        return 1_000_000 * len(self._waiting)
+
+    def end(self, last_words: bytes = b"") -> None:
+        self.owner = None
+
+    def abort(self) -> None:
+        self.owner = None
+
+    def _flush(self) -> None:
+        while self._waiting and self._room:
+            self._room -= 1
+            self.taken += self._waiting.pop(0)
 
 
 @dataclass
@@ -44,6 +101,7 @@ class GrowingLog:
     to_come: list[Happening]
     entries: list[LogEntry] = field(default_factory=list)
     manager: AlertConnectionManager | None = None
+    sink: NarrowSink | None = None
 
     def happen(self) -> None:
         if not self.to_come:
@@ -51,6 +109,9 @@ class GrowingLog:
         happening = self.to_come.pop(0)
         if happening == "fan out":
             self.fan_out()
+        elif happening == "room":
+            assert self.sink is not None
+            self.sink.make_room(1)
         elif not isinstance(happening, str):
             name, is_end, is_visible = happening
             self.append(name if is_visible else "hidden-" + name, is_end=is_end, is_visible=is_visible)
@@ -76,6 +137,9 @@ class GrowingLog:
 
     async def bounds(self) -> LogBounds:
         return LogBounds(EPOCH, 0, len(self.entries))
+
+    async def newest(self, *, through: int, limit_bytes: int) -> list[LogEntry]:
+        return self.entries[:through]
 
     async def time_of(self, seq: int) -> datetime | None:
         return None
@@ -117,65 +181,86 @@ class GrowingLog:
         return {name: entry.seq for name, entry in latest.items() if entry.event != "alert_resolved"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     before=st.lists(HAPPENINGS, max_size=8),
     during=st.lists(HAPPENINGS, max_size=25),
     cursor=st.integers(0, 8) | st.none(),
     queue_limit=st.integers(1, 4),
+    recent_bytes=st.sampled_from([0, 3_000, 1_000_000]),
+    room=st.integers(0, 30),
     pauses=st.integers(0, 3),
 )
 def test_whatever_comes_while_a_reader_joins_it_ends_with_the_state_of_the_log(
-    before: list[Happening], during: list[Happening], cursor: int | None, queue_limit: int, pauses: int
+    before: list[Happening],
+    during: list[Happening],
+    cursor: int | None,
+    queue_limit: int,
+    recent_bytes: int,
+    room: int,
+    pauses: int,
 ) -> None:
-    """Fails when the reader goes live at the end of what it read instead of what was fanned out, when the
-    snapshot is not bounded by the position, and when a full queue keeps its entries (checked with each).
-    """
-    asyncio.run(_join(before, during, cursor, queue_limit, pauses))
+    asyncio.run(_join(before, during, cursor, queue_limit, recent_bytes, NarrowSink(room), pauses))
 
 
 async def _join(
-    before: list[Happening], during: list[Happening], cursor: int | None, queue_limit: int, pauses: int
+    before: list[Happening],
+    during: list[Happening],
+    cursor: int | None,
+    queue_limit: int,
+    recent_bytes: int,
+    sink: NarrowSink,
+    pauses: int,
 ) -> None:
-    log = GrowingLog(list(before))
+    log = GrowingLog([happening for happening in before if not isinstance(happening, str)])
     while log.to_come:
-        if log.to_come[0] == "fan out":
-            log.to_come.pop(0)
-        else:
-            log.happen()
-    manager = AlertConnectionManager(log, SystemClock(), Metrics(), keepalive_seconds=60, queue_limit=queue_limit)
-    log.manager = manager
+        log.happen()
+    manager = AlertConnectionManager(
+        log,
+        SystemClock(),
+        Metrics(),
+        keepalive_seconds=60,
+        slow_consumer_seconds=60,
+        queue_limit=queue_limit,
+        recent_bytes=recent_bytes,
+    )
+    log.manager, log.sink = manager, sink
     await manager.start()
     brought = None if cursor is None else str(Cursor(EPOCH, cursor))
     start = await manager.where_to_start(brought)
     log.to_come = list(during)
-    got: list[LogEntry] = []
-    snapshot: list[LogEntry] = []
-    with manager.subscribe(NURSE, start, transport="test", expires_at=TOMORROW) as subscription:
-
-        async def read() -> None:
-            async for message in subscription.messages():
-                if isinstance(message, Snapshot):
-                    snapshot.extend(message.entries)
-                elif isinstance(message, Entries):
-                    got.extend(message.entries)
-
-        reading = asyncio.create_task(read())
-        while log.to_come:
-            log.happen()
-            for _ in range(pauses):
-                await asyncio.sleep(0)
-        log.fan_out()
-        for _ in range(TURNS):
+    wire = Wire(EventStreamEncoding(retry_ms=1000), unframed)
+    reading = asyncio.create_task(manager.run())
+    subscription = manager.open(NURSE, start, sink=sink, wire=wire, user_id="nurse", expires_at=TOMORROW)
+    while log.to_come:
+        log.happen()
+        for _ in range(pauses):
             await asyncio.sleep(0)
-        subscription.close(ClosingReason.DRAINING)
-        await reading
-    assert [entry.seq for entry in got] == sorted({entry.seq for entry in got})
-    assert got == log.visible(after=start.position)
+    log.fan_out()
+    for _ in range(TURNS):
+        sink.make_room(1)
+        await asyncio.sleep(0)
+    subscription.close(ClosingReason.DRAINING)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    assert manager.indexed_count() == 0
+
+    snapshot, got = _received(sink.taken.decode())
+    assert got == [entry.seq for entry in log.visible(after=start.position)]
     if start.recovered:
         assert snapshot == []
         return
     assert start.reason is (None if cursor is None else NotRecovered.AHEAD_OF_LOG)
-    assert not {entry.seq for entry in snapshot} & {entry.seq for entry in got}
-    shown = {entry.alert_id: entry for entry in (*snapshot, *got)}
-    assert {n: e.seq for n, e in shown.items() if e.event != "alert_resolved"} == log.open_and_visible()
+    latest = dict(snapshot) | {log.entries[seq - 1].alert_id: log.entries[seq - 1].event for seq in got}
+    assert {name for name, event in latest.items() if event == "alert"} == set(log.open_and_visible())
+
+
+def _received(text: str) -> tuple[list[tuple[str, str]], list[int]]:
+    """The alerts of the snapshot with their latest event, and the numbers of the events after it."""
+    messages = [dict(re.findall(r"^(\w+): (.*)$", message, re.M)) for message in text.split("\n\n")]
+    alerts = [message for message in messages if "data" in message and "event" not in message]
+    snapshot = [msgspec.json.decode(message["data"]) for message in alerts if "id" not in message]
+    return (
+        [(document["alertId"], document["event"]) for document in snapshot],
+        [int(message["id"].rpartition("-")[2]) for message in alerts if "id" in message],
+    )
