@@ -191,6 +191,12 @@ def _report(result: Result, subscribers: int, kinds: Sequence[type[Server]], rou
     if any("*" in row[6] for row in rows) and _BEHIND not in result.notes:
         result.notes.append(_BEHIND)
     ours = cost.get(OURS.name)
+    if ours is not None:
+        publish_us = statistics.median(one.publish_cpu_us for one in rounds[OURS.name])
+        result.notes.append(
+            f"At {subscribers:,} subscribers {number(publish_us / subscribers)} µs of Tocsin's {number(ours)} µs per event "
+            f"are for taking the alert in and storing it ({number(publish_us)} µs each, with nobody connected)."
+        )
     at = f"at {subscribers:,}"
     result.check_at_most(f"CPU per event, Tocsin ÷ nchan, {at}", ratio(ours, cost.get("nchan")), 1.0)
     result.check_at_most(f"CPU per event, Tocsin ÷ floor, {at}", ratio(ours, cost.get("floor")), 1.3)
