@@ -195,7 +195,7 @@ def _report(result: Result, subscribers: int, kinds: Sequence[type[Server]], rou
         publish_us = statistics.median(one.publish_cpu_us for one in rounds[OURS.name])
         result.notes.append(
             f"At {subscribers:,} subscribers {number(publish_us / subscribers)} µs of Tocsin's {number(ours)} µs "
-            f"per event are for taking the alert in and storing it ({number(publish_us)} µs each, with nobody connected)."
+            f"per event are for taking the alert in and storing it ({number(publish_us)} µs each, nobody connected)."
         )
     at = f"at {subscribers:,}"
     result.check_at_most(f"CPU per event, Tocsin ÷ nchan, {at}", ratio(ours, cost.get("nchan")), 1.0)
