@@ -26,6 +26,11 @@ Measures Tocsin against its peers, each server on one core and the load on anoth
 Every event is counted at every subscriber: one that is lost, doubled or out of order makes the run
 a failed one, with exit status 1. A missed target is printed, and fails nothing."""
 
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Examples stay as they are written, and defaults are told."""
+
+
 _MORE_EXAMPLES = """\
   python -m bench all --json results.json
   python -m bench all --quick
@@ -35,8 +40,9 @@ _MORE_EXAMPLES = """\
 def main(arguments: list[str] | None = None) -> int:
     """The command; gives its exit status."""
     options = _parser().parse_args(arguments)
-    # A run that is ended from outside ends its servers as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A run that is ended from outside ends its servers as Ctrl-C does; a shell's background job ignores Ctrl-C.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     gc.disable()  # a collection in the load would be measured as latency
     machine.pin_load()
     try:
@@ -52,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m bench",
         description=_DESCRIPTION,
         epilog="examples:\n" + "\n".join([*(scenario.EXAMPLES for scenario in SCENARIOS.values()), _MORE_EXAMPLES]),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     parts = parser.add_subparsers(metavar="SCENARIO", required=True)
     for name, scenario in SCENARIOS.items():
@@ -61,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
             help=scenario.SUMMARY,
             description=scenario.SUMMARY[0].upper() + scenario.SUMMARY[1:] + ".",
             epilog="examples:\n" + scenario.EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Help,
         )
         scenario.add_options(part)
         _add_json(part)

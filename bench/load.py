@@ -176,26 +176,29 @@ class Load:
         """
         reading = self.subscribers if readers is None else list(readers)
         self.ledger.begin(self.ledger.last, len(reading))
-        # A new connection each time, since servers close one that was idle for some seconds.
-        publisher = Publisher(self._address, self._publish)
-        self._publisher = publisher
-        self._epoll.register(publisher.fd, select.EPOLLIN)
         try:
-            self._publish_through(publisher, number, per_second, most_under_way, patience_seconds, on_tick)
+            self._publish_all(number, per_second, most_under_way, patience_seconds, on_tick)
         finally:
+            if self._publisher is not None:
+                self._publisher.close()
             self._publisher = None
-            publisher.close()
 
-    def _publish_through(
+    def _open_publisher(self) -> Publisher:
+        if self._publisher is not None:
+            self._publisher.close()
+        self._publisher = publisher = Publisher(self._address, self._publish)
+        self._epoll.register(publisher.fd, select.EPOLLIN)
+        return publisher
+
+    def _publish_all(
         self,
-        publisher: Publisher,
         number: int,
         per_second: float | None,
         most_under_way: int,
         patience_seconds: float,
         on_tick: Callable[[], None] | None,
     ) -> None:
-        ledger = self.ledger
+        ledger, publisher = self.ledger, self._open_publisher()
         posted = 0
         start = time.monotonic()
         heard_of, heard_at, ticked_at = (0, 0), start, start
@@ -204,6 +207,8 @@ class Load:
             due = start if per_second is None else start + posted / per_second
             may_send = posted < number and not publisher.is_waiting and posted - ledger.complete < most_under_way
             if may_send and now >= due:
+                if publisher.is_stale:
+                    publisher = self._open_publisher()
                 publisher.send(ledger.publish(time.monotonic_ns()))
                 posted += 1
                 continue
@@ -220,17 +225,6 @@ class Load:
                 ticked_at = now
                 on_tick()
             self.pump(min(0.2, due - now) if may_send else 0.2)
-
-    def receive(self, until: Callable[[], bool], *, within_seconds: float, what: str) -> None:
-        """Take in what comes until something holds.
-
-        Raises:
-            OverdueError: it did not come to hold.
-        """
-        deadline = Deadline(within_seconds, what)
-        while not until():
-            self.pump(0.1)
-            deadline.check()
 
     # What went wrong
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import resource
@@ -13,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 
 SERVER_CORE, LOAD_CORE = 0, 1
+_ROOT = Path(__file__).resolve().parents[1]
+_BETTER_SSE = _ROOT / "bench/peers/better-sse/node_modules/better-sse/package.json"
 _PACKAGES = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "sse-starlette")
 
 
@@ -55,6 +58,15 @@ def raise_file_limit(needed: int) -> None:
         raise SystemExit(f"this needs {needed:,} open files, and the limit is {hard:,}: raise it with ulimit -Hn")
 
 
+def busy_seconds(core: int) -> float:
+    """How long a core has not been idle, whoever used it, or kept it from this machine."""
+    for line in Path("/proc/stat").read_text().splitlines():
+        if line.startswith(f"cpu{core} "):
+            user, nice, system, _idle, _waiting, irq, softirq, stolen = map(int, line.split()[1:9])
+            return (user + nice + system + irq + softirq + stolen) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
 def describe() -> dict[str, str]:
     """The machine and the versions, as the report names them."""
     described = {
@@ -66,6 +78,8 @@ def describe() -> dict[str, str]:
         "System": f"{platform.system()} {platform.release()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
     }
+    if commit := _first_line(["git", "-C", str(_ROOT), "rev-parse", "--short", "HEAD"]):
+        described["Tocsin"] = f"commit {commit}"
     for package in _PACKAGES:
         with suppress(metadata.PackageNotFoundError):
             described[package] = metadata.version(package)
@@ -76,6 +90,8 @@ def describe() -> dict[str, str]:
     }.items():
         if version := _first_line(command):
             described[name] = version
+    with suppress(OSError):
+        described["better-sse"] = json.loads(_BETTER_SSE.read_text())["version"]
     if version := _debian_version("libnginx-mod-nchan"):
         described["nchan"] = version
     return described

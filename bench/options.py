@@ -27,5 +27,5 @@ def add_peers(parser: argparse.ArgumentParser, default: Sequence[str] = tuple(PE
         "--peers",
         type=peers,
         default=list(default),
-        help=f"comma-separated, of {', '.join(PEERS)}; `none` for ours alone (default: {','.join(default)})",
+        help=f"comma-separated, of {', '.join(PEERS)}; `none` for ours alone",
     )

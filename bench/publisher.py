@@ -1,14 +1,18 @@
-"""Asks a server to publish, over one connection that is kept."""
+"""Asks a server to publish, over one connection that is kept while it is used."""
 
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bench.framing import AnswerReader
 
 PublishRequest = Callable[[int], bytes]
+
+#: Servers close a connection that was idle for some seconds (uvicorn: 5); one this old is not used again.
+IDLE_SECONDS = 2.0
 
 
 class PublishRefusedError(Exception):
@@ -34,6 +38,12 @@ class Publisher:
         self._sock = socket.create_connection(self.address, timeout=10)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = AnswerReader()
+        self._used_at = time.monotonic()
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the server may close it, or has."""
+        return not self.is_waiting and time.monotonic() - self._used_at > IDLE_SECONDS
 
     @property
     def fd(self) -> int:
@@ -52,6 +62,10 @@ class Publisher:
             PublishRefusedError: it is no success, or no answer.
         """
         data = self._sock.recv(65_536)
+        if not data and not self.is_waiting:
+            self._used_at = -IDLE_SECONDS  # nothing was lost by it
+            self.close()
+            return
         if not data:
             raise PublishRefusedError("the server closed the publisher's connection")
         self._reader.collect(data)
@@ -60,6 +74,7 @@ class Publisher:
         if not 200 <= self._reader.status < 300:
             raise PublishRefusedError(f"{self._reader.status}: {self._reader.text[:500].decode(errors='replace')}")
         self.is_waiting = False
+        self._used_at = time.monotonic()
 
     def close(self) -> None:
         self._sock.close()

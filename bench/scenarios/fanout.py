@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from bench.load import Load
-from bench.machine import raise_file_limit
+from bench.machine import SERVER_CORE, busy_seconds, can_pin, raise_file_limit
 from bench.measures import Latency, number, percent, ratio
 from bench.options import add_peers, counts
 from bench.progress import say
@@ -30,6 +30,9 @@ _BEHIND = "* slower than the pace that was set: it took as long as it needed, an
 
 #: The load counts as the bottleneck from here on.
 MOST_LOAD_SHARE = 0.8
+
+#: The machine counts as busy with something else from here on.
+MOST_OTHERS_SHARE = 0.05
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +57,7 @@ class Round:
         publish_cpu_us: CPU time of the server per published event, with nobody connected.
         idle_bytes: resident memory that a connection adds while nothing is sent on it.
         pace: published events per second, and what was asked for.
-        server_share: of one core; `load_share` likewise.
+        server_share: of one core; `load_share` likewise, and `others_share` of the server's core.
     """
 
     server: str
@@ -67,6 +70,7 @@ class Round:
     pace_asked: float
     server_share: float
     load_share: float
+    others_share: float
     event_bytes: float
 
 
@@ -119,11 +123,12 @@ def _take_turn(kind: type[Server], subscribers: int, options: argparse.Namespace
 def _measure(load: Load, server: Server, events: int, pace: float, publish_cpu_us: float, idle_bytes: float) -> Round:
     gc.collect()
     bytes_before, own_before, cpu_before = load.bytes_received, time.process_time(), server.process.cpu_seconds()
-    start = time.monotonic()
+    busy_before, start = busy_seconds(SERVER_CORE), time.monotonic()
     load.publish(events, per_second=pace)
     seconds = time.monotonic() - start
     own = time.process_time() - own_before
     cpu = server.process.cpu_seconds() - cpu_before
+    busy = busy_seconds(SERVER_CORE) - busy_before
     received = max(1, load.ledger.received)
     return Round(
         server=server.name,
@@ -136,6 +141,7 @@ def _measure(load: Load, server: Server, events: int, pace: float, publish_cpu_u
         pace_asked=pace,
         server_share=cpu / seconds,
         load_share=own / seconds,
+        others_share=max(0.0, busy - cpu) / seconds if can_pin() else 0.0,
         event_bytes=(load.bytes_received - bytes_before) / received,
     )
 
@@ -171,6 +177,12 @@ def _report(result: Result, subscribers: int, kinds: Sequence[type[Server]], rou
                 f"At {subscribers:,} subscribers of {kind.name} the load used {percent(highest)} of its core, "
                 "and may have been the bottleneck."
             )
+    others = statistics.median([one.others_share for turns in rounds.values() for one in turns] or [0.0])
+    if others > MOST_OTHERS_SHARE:
+        result.notes.append(
+            f"At {subscribers:,} subscribers other processes used {percent(others)} of the server's core: "
+            "these are no numbers of a quiet machine."
+        )
     columns = (
         "server", "CPU µs per event", "p50 ms", "p99 ms", "kB per connection", "CPU µs per publish, nobody connected",
         "events/s", "server's core", "load's core", "bytes per event",
@@ -179,6 +191,12 @@ def _report(result: Result, subscribers: int, kinds: Sequence[type[Server]], rou
     if any("*" in row[6] for row in rows) and _BEHIND not in result.notes:
         result.notes.append(_BEHIND)
     ours = cost.get(OURS.name)
+    if ours is not None:
+        publish_us = statistics.median(one.publish_cpu_us for one in rounds[OURS.name])
+        result.notes.append(
+            f"At {subscribers:,} subscribers {number(publish_us / subscribers)} µs of Tocsin's {number(ours)} µs "
+            f"per event are for taking the alert in and storing it ({number(publish_us)} µs each, nobody connected)."
+        )
     at = f"at {subscribers:,}"
     result.check_at_most(f"CPU per event, Tocsin ÷ nchan, {at}", ratio(ours, cost.get("nchan")), 1.0)
     result.check_at_most(f"CPU per event, Tocsin ÷ floor, {at}", ratio(ours, cost.get("floor")), 1.3)

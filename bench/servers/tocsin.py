@@ -35,7 +35,7 @@ class Tocsin(Server):
         self.nurses = nurses
         #: Makes the events so much longer.
         self.filling = ""
-        self._starts = 0
+        self._password = secrets.token_urlsafe(24)
         self._environment = {
             "TOCSIN_DATA_DIR": str(folder / "data"),
             "TOCSIN_LOG_LEVEL": "warning",
@@ -59,18 +59,22 @@ class Tocsin(Server):
         self.process.wait_until_listening(self.port)
 
     def prepare(self) -> None:
-        password = secrets.token_urlsafe(24)
-        self._create_admin(password)
+        self._create_admin()
         with httpx.Client(base_url=self.url, timeout=START_SECONDS) as http:
-            self._admin_token = self._sign_in(http, ADMIN, password)
+            self._admin_token = self._sign_in(http, ADMIN)
             http.headers["Authorization"] = f"Bearer {self._admin_token}"
             self._call(http, "POST", "/api/v1/patients", {"id": PATIENT_ID})
             for number in range(self.nurses):
-                email = f"nurse-{number}@bench.example"
-                user = {"email": email, "roles": ["nurse"], "password": password}
+                user = {"email": _nurse(number), "roles": ["nurse"], "password": self._password}
                 user_id = self._call(http, "POST", "/api/v1/users", user).json()["id"]
                 self._call(http, "PUT", f"/api/v1/patients/{PATIENT_ID}/care-team/{user_id}")
-                self._nurse_tokens.append(self._sign_in(http, email, password))
+                self._nurse_tokens.append(self._sign_in(http, _nurse(number)))
+
+    def sign_in_again(self) -> None:
+        """Get new tokens, before the old ones end in a run that takes longer than they hold."""
+        with httpx.Client(base_url=self.url, timeout=START_SECONDS) as http:
+            self._admin_token = self._sign_in(http, ADMIN)
+            self._nurse_tokens = [self._sign_in(http, _nurse(number)) for number in range(self.nurses)]
 
     def subscribe_request(self, index: int, cursor: str | None) -> bytes:
         resume = f"Last-Event-ID: {cursor}\r\n" if cursor else ""
@@ -89,16 +93,15 @@ class Tocsin(Server):
         """What it counts itself, in the Prometheus text format."""
         return httpx.get(f"{self.url}/metrics", timeout=START_SECONDS).raise_for_status().text
 
-    def _create_admin(self, password: str) -> None:
+    def _create_admin(self) -> None:
         command = [sys.executable, "-m", "app.cli", "user", "create", ADMIN, "--role", "admin", "--password-stdin"]
         subprocess.run(
-            command, cwd=self.folder, env=self.process.environment, input=password, text=True, check=True,
+            command, cwd=self.folder, env=self.process.environment, input=self._password, text=True, check=True,
             capture_output=True, timeout=START_SECONDS,
         )  # fmt: skip
 
-    @staticmethod
-    def _sign_in(http: httpx.Client, email: str, password: str) -> str:
-        form = {"username": email, "password": password}
+    def _sign_in(self, http: httpx.Client, email: str) -> str:
+        form = {"username": email, "password": self._password}
         answer = http.post("/api/v1/login/access-token", data=form).raise_for_status()
         token: str = answer.json()["access_token"]
         return token
@@ -106,3 +109,7 @@ class Tocsin(Server):
     @staticmethod
     def _call(http: httpx.Client, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         return http.request(method, path, json=body).raise_for_status()
+
+
+def _nurse(number: int) -> str:
+    return f"nurse-{number}@bench.example"

@@ -1,0 +1,35 @@
+"""`tocsin bench` where the benchmarks are, and where they are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.commands import bench as command
+
+
+def test_it_runs_the_benchmarks_of_the_repository(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.bench(["fanout", "--help"])
+    assert ended.value.code == 0
+    assert "python -m bench fanout --subscribers 20" in capfd.readouterr().out
+
+
+def test_it_gives_the_status_of_the_benchmark(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.bench(["fanout", "--peers", "nobody"])
+    assert ended.value.code == 2
+    assert "'nobody' is none of nchan, floor" in capfd.readouterr().err
+
+
+def test_an_installed_package_says_where_the_benchmarks_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        command.bench(["fanout"])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        "tocsin: the benchmarks are part of the repository: run this from a checkout of it\n"
+    )
