@@ -9,7 +9,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := $(wildcard app tests examples migrations)
+CODE := $(wildcard app bench tests examples migrations)
 MINIMUM_COVERAGE := 90
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -77,6 +77,11 @@ check: install ## check format, lint, types and who imports whom
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --strict $(CODE)
 	@$(BIN)/lint-imports --no-logo
+
+# The peers come from elsewhere: what is missing is named, with the line that installs it.
+.PHONY: bench
+bench: install ## measure delivery against other servers (ARGS=fanout for one of the measurements; minutes)
+	@$(BIN)/python -m bench $(or $(ARGS),all --json bench-results.json)
 
 .PHONY: format
 format: install ## format, and mend what can be mended without judgement

@@ -39,6 +39,26 @@ def _options(
     pass
 
 
+@cli.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
+def bench(
+    arguments: Annotated[
+        list[str], typer.Argument(metavar="fanout|latency|storm|idle|slow|churn|all|report [OPTIONS]")
+    ],
+) -> None:
+    """Measure delivery against other servers, in a checkout of the repository.
+
+    Each measurement says with --help what it takes.
+
+    \b
+    Examples:
+      tocsin bench fanout --subscribers 1000 --rounds 1
+      tocsin bench storm --help
+    """
+    from app.commands.bench import bench
+
+    bench(arguments)
+
+
 @cli.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -36,8 +36,8 @@ SERVER_TROUBLE = (
 
 
 @contextmanager
-def running(kind: type[S]) -> Iterator[S]:
-    """A server of this kind, in a new folder, ended with the block."""
+def running(kind: Callable[[Path], S]) -> Iterator[S]:
+    """A server of this kind, made in a new folder, ended with the block."""
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder, kind(Path(folder)) as server:
         yield server
 

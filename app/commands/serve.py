@@ -74,7 +74,6 @@ class TocsinServer(uvicorn.Server):
         if self._owns_process:
             # What was made up to here stays; the collector need not look at it again and again, which
             # would hold the loop for tens of milliseconds each time.
-            gc.collect()
             gc.freeze()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -112,6 +111,7 @@ def serve(host: str, port: int) -> None:
         # uvicorn raises the signal again once it has stopped in good order. Without a handler of ours
         # SIGTERM would then kill the process, and its exit status tell of a crash.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        gc.collect()
         try:
             TocsinServer(app, settings, owns_process=True).run(sockets=[listener])
         except KeyboardInterrupt:

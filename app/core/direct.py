@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -31,6 +32,9 @@ from app.core.limits import ConnectionLimits, LimitReached
 from app.core.sinks import LINGER_SECONDS, Framing, SinkOwner
 
 EXTENSION = "tocsin.direct"
+
+#: New requests that are begun between two looks at everything else.
+REQUESTS_PER_TURN = 16
 
 #: What is relied on below, as those names that the functions of uvicorn mention.
 _RELIED_ON = (
@@ -210,6 +214,39 @@ class DirectSocket(_Connection):
         self._let_go()
 
 
+class RequestPace:
+    """Starts requests in the order in which they came, so many in each turn of the loop.
+
+    When thousands come back at once, each costs half a millisecond to answer, and the loop would answer
+    all that have arrived before it looks at anything else.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._left = REQUESTS_PER_TURN
+        self._is_turning = False
+
+    def start(self, request: Callable[[], None]) -> None:
+        """Start a request now, or when its turn comes."""
+        if self._left and not self._waiting:
+            self._left -= 1
+            request()
+        else:
+            self._waiting.append(request)
+        if not self._is_turning:
+            self._is_turning = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._left = REQUESTS_PER_TURN
+        while self._left and self._waiting:
+            self._left -= 1
+            self._waiting.popleft()()
+        self._is_turning = self._left < REQUESTS_PER_TURN
+        if self._is_turning:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+
 class StreamingProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol, which gives a connection away where the application asks for it.
 
@@ -218,18 +255,19 @@ class StreamingProtocol(HttpToolsProtocol):
             because a client that is closed while it sends may never see an answer.
     """
 
-    def __init__(self, *args: Any, limits: ConnectionLimits | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limits: ConnectionLimits, pace: RequestPace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limits = limits
+        self._pace = pace
         self._refusal: LimitReached | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if self._limits is not None:
-            self._refusal = self._limits.refuse_connection(len(self.connections))
+        self._refusal = self._limits.refuse_connection(len(self.connections))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        super()._start_asgi_task(cycle, app if self._refusal is None else cast("Any", self._refuse))
+        start = super()._start_asgi_task
+        self._pace.start(partial(start, cycle, app if self._refusal is None else cast("Any", self._refuse)))
 
     def handle_websocket_upgrade(self) -> None:
         if self._refusal is None:
@@ -311,4 +349,4 @@ def protocols(limits: ConnectionLimits) -> dict[str, Any]:
     if missing:
         _log.warning("direct.unavailable", missing=missing, falls_back_to="plain ASGI")
         return {"http": "httptools", "ws": "websockets-sansio"}
-    return {"http": partial(StreamingProtocol, limits=limits), "ws": LendingSocketProtocol}
+    return {"http": partial(StreamingProtocol, limits=limits, pace=RequestPace()), "ws": LendingSocketProtocol}

@@ -7,6 +7,7 @@ import math
 import random
 import signal
 import time
+from functools import partial
 
 import httpx
 
@@ -33,6 +34,9 @@ MOST_SECONDS = 10.0
 MOST_LAG_SECONDS = 0.05
 LAG_METRIC = "tocsin_loop_lag_seconds"
 
+#: The one setting that is not the default: holds are looked for to 5 ms, which costs the server something.
+CLOSE_LOOK = {"TOCSIN_LOOP_LAG_PERIOD_SECONDS": "0.005"}
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clients", type=int, default=5000, help="how many come back")
@@ -55,7 +59,7 @@ def run(options: argparse.Namespace) -> Result:
 
 
 def _take_turn(options: argparse.Namespace, where: str, result: Result) -> None:
-    with running(Tocsin) as server:
+    with running(partial(Tocsin, settings=CLOSE_LOOK)) as server:
         with loaded(server) as before:
             (witness,) = before.connect(1)
             before.publish(options.alerts, per_second=None)

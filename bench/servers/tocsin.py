@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ class Tocsin(Server):
     path = f"/api/v1/alerts/stream?role=nurse&patient_id={PATIENT_ID}"
     publish_path = "/api/v1/alerts"
 
-    def __init__(self, folder: Path, *, nurses: int = DEFAULT_NURSES) -> None:
+    def __init__(
+        self, folder: Path, *, nurses: int = DEFAULT_NURSES, settings: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(folder)
         self.url = f"http://{HOST}:{self.port}"
         self.nurses = nurses
@@ -40,6 +43,7 @@ class Tocsin(Server):
             "TOCSIN_DATA_DIR": str(folder / "data"),
             "TOCSIN_LOG_LEVEL": "warning",
             "PYTHONPATH": str(ROOT),
+            **(settings or {}),
         }
         self._admin_token = ""
         self._nurse_tokens: list[str] = []
