@@ -18,7 +18,7 @@ async def test_requests_that_come_at_once_begin_in_order_and_a_few_in_each_turn_
     for number in wanted:
         pace.start(partial(begun.append, number))
 
-    in_turns = [len(begun)]
+    in_turns = [0, len(begun)]
     while len(begun) < len(wanted):
         await asyncio.sleep(0)
         in_turns.append(len(begun))
