@@ -125,7 +125,9 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     tail.add_follower(lambda entries, _through: surveillance.follow(entries))
 
     writer = services.add(ReadingWriter, ReadingWriter(db, metrics))
-    viewers = services.add(VitalsViewers, VitalsViewers(bus, metrics))
+    viewers = services.add(
+        VitalsViewers, VitalsViewers(bus, metrics, slow_consumer_seconds=settings.slow_consumer_seconds)
+    )
     services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
     services.add(VitalsAccess, VitalsAccess(care_team))
     services.add(SocketRights, SocketRights(access, auth, clock))

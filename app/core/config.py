@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     keepalive_seconds: float = Field(30.0, gt=0, le=3600, description="A stream is never silent for longer than this.")
     subscriber_queue: int = Field(100, ge=1, le=100_000, description="Live events that wait for a slow reader.")
     slow_consumer_seconds: float = Field(
-        30.0, gt=0, description="A reader that takes nothing for this long is closed; it loses nothing."
+        30.0, gt=0, description="A reader that takes nothing for this long is closed; of alerts it loses nothing."
     )
     recent_log_bytes: int = Field(
         8 << 20, ge=0, description="How much of the newest alert log is kept in memory, for those who come back."

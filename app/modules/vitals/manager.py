@@ -1,63 +1,39 @@
-"""Who is looking at which patient's vital signs, and what is waiting for each of them.
-
-For live vital signs fresh beats complete: a viewer that cannot keep up loses the oldest frames. What
-must not be lost is in the table, and alerts have a log of their own.
-"""
+"""Who is looking at which patient's vital signs."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import anyio
-
 from app.core.bus import Bus, Unsubscribe
 from app.core.metrics import Metrics
+from app.core.sinks import Sink
+from app.modules.vitals.fanout import Fanout
+from app.modules.vitals.shared_frame import SharedFrame
+from app.modules.vitals.viewer import Viewer
 
 #: Frames that wait for one viewer.
 QUEUE_FRAMES = 100
 
 
-class Viewer:
-    """One reader of one patient's frames, and the newest frames that it has not read yet."""
-
-    def __init__(self, metrics: Metrics, *, queue_frames: int) -> None:
-        self._metrics = metrics
-        self._queue: deque[bytes] = deque(maxlen=queue_frames)
-        self._arrived = anyio.Event()
-        self.dropped = 0
-
-    def put(self, frame: bytes) -> None:
-        """Leave a frame for the viewer, in place of the oldest one where there is no room; never waits."""
-        if len(self._queue) == self._queue.maxlen:
-            self.dropped += 1
-            self._metrics.viewer_frames_dropped.inc()
-        self._queue.append(frame)
-        self._arrived.set()
-
-    async def next(self) -> bytes:
-        """The oldest frame that is left; waits for one where there is none."""
-        while not self._queue:
-            self._arrived = anyio.Event()
-            await self._arrived.wait()
-        return self._queue.popleft()
-
-    def keep(self, is_wanted: Callable[[bytes], bool]) -> None:
-        """Throw away the frames that wait and are not wanted."""
-        self._queue = deque(filter(is_wanted, self._queue), maxlen=self._queue.maxlen)
-
-
 class VitalsViewers:
     """An index of viewers by patient, fed by the bus while a patient has any.
 
-    A frame is encoded once, by whoever publishes it; everybody gets the same bytes.
+    A frame is encoded once, by whoever publishes it, and framed once on each node; everybody gets the
+    same bytes, written straight to the connections.
+
+    Args:
+        slow_consumer_seconds: a viewer that takes nothing for so long is given up.
     """
 
-    def __init__(self, bus: Bus, metrics: Metrics, *, queue_frames: int = QUEUE_FRAMES) -> None:
+    def __init__(
+        self, bus: Bus, metrics: Metrics, *, slow_consumer_seconds: float, queue_frames: int = QUEUE_FRAMES
+    ) -> None:
         self._bus = bus
         self._metrics = metrics
+        self._slow_consumer_seconds = slow_consumer_seconds
         self._queue_frames = queue_frames
+        self._fanout = Fanout()
         self._viewers: dict[str, set[Viewer]] = {}
         self._unsubscribe: dict[str, Unsubscribe] = {}
 
@@ -66,14 +42,26 @@ class VitalsViewers:
         self._bus.publish(_subject(patient_id), frame)
 
     @contextmanager
-    def watching(self, patient_id: str) -> Iterator[Viewer]:
-        """A viewer that gets this patient's frames while the block lasts."""
-        viewer = Viewer(self._metrics, queue_frames=self._queue_frames)
+    def watching(self, patient_id: str, sink: Sink, on_stuck: Callable[[], None]) -> Iterator[Viewer]:
+        """A viewer that writes this patient's frames to the sink while the block lasts.
+
+        Args:
+            on_stuck: called when the connection has taken nothing for too long.
+        """
+        viewer = Viewer(
+            sink,
+            self._metrics,
+            queue_frames=self._queue_frames,
+            slow_consumer_seconds=self._slow_consumer_seconds,
+            on_due=self._fanout.add,
+            on_stuck=on_stuck,
+        )
         self._add(patient_id, viewer)
         try:
             yield viewer
         finally:
             self._remove(patient_id, viewer)
+            viewer.left()
 
     def count(self) -> int:
         """How many viewers there are on this node."""
@@ -96,8 +84,9 @@ class VitalsViewers:
 
 
 def _fan_out(viewers: set[Viewer], frame: bytes) -> None:
+    shared = SharedFrame(frame)
     for viewer in viewers:
-        viewer.put(frame)
+        viewer.put(shared)
 
 
 def _subject(patient_id: str) -> str:

@@ -42,6 +42,7 @@ class SocketRight:
         self._clock = clock
         self._code = POLICY_VIOLATION
         self._over = anyio.Event()
+        self._on_end: Callable[[], None] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -52,6 +53,15 @@ class SocketRight:
         if self.reason is None:
             self.reason, self._code = reason, code
             self._over.set()
+            if self._on_end is not None:
+                self._on_end()
+
+    def on_end(self, act: Callable[[], None]) -> None:
+        """Have this done in the moment in which the right ends, so that nothing happens in between."""
+        if self.is_over:
+            act()
+        else:
+            self._on_end = act
 
     async def recheck(self) -> None:
         """Ask again, of the account as it stands now: any other answer than before ends the right."""
@@ -64,21 +74,39 @@ class SocketRight:
         except AppError:
             self.end("access_changed")
 
-    async def bound(self, websocket: WebSocket, work: Callable[[], Awaitable[None]]) -> None:
-        """Do the socket's work until it is done or the right is over; then the socket is closed."""
+    async def bound(
+        self,
+        websocket: WebSocket,
+        work: Callable[[], Awaitable[None]],
+        *,
+        cut_off: Callable[[], None] | None = None,
+    ) -> None:
+        """Do the socket's work until it is done or the right is over; then the socket is closed.
+
+        Args:
+            cut_off: ends the connection of a peer that does not even take the closing frame. Without it
+                that lasts until the system gives the peer up.
+        """
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._close_when_over, websocket, tasks.cancel_scope)
+            tasks.start_soon(self._close_when_over, websocket, tasks.cancel_scope, cut_off)
             await work()
             if not self.is_over:
                 tasks.cancel_scope.cancel()
 
-    async def _close_when_over(self, websocket: WebSocket, scope: anyio.CancelScope) -> None:
+    async def _close_when_over(
+        self, websocket: WebSocket, scope: anyio.CancelScope, cut_off: Callable[[], None] | None
+    ) -> None:
         seconds_left = (self.principal.expires_at - self._clock.now()).total_seconds()
         with anyio.move_on_after(seconds_left):
             await self._over.wait()
         self.end("token_expired")
-        with anyio.move_on_after(CLOSE_SECONDS), suppress(WebSocketDisconnect, WebSocketDisconnected):
+        with (
+            anyio.move_on_after(CLOSE_SECONDS) as closing,
+            suppress(WebSocketDisconnect, WebSocketDisconnected),
+        ):
             await websocket.close(self._code, self.reason)
+        if closing.cancelled_caught and cut_off is not None:
+            cut_off()
         scope.cancel()
 
 

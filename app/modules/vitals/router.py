@@ -162,8 +162,8 @@ async def view_live(
     """A viewer sees the newest reading of each type, and then every frame as it comes."""
     async with rights.held(caller, partial(access.viewer, role=role, patient_id=patient_id)) as right:
         await websocket.accept(offered_subprotocol(websocket))
-        with viewers.watching(right.patient_id) as viewer:
-            await right.bound(websocket, ViewerSocket(websocket, right, vitals, viewer).run)
+        viewer = ViewerSocket(websocket, right, vitals, viewers)
+        await right.bound(websocket, viewer.run, cut_off=viewer.cut_off)
 
 
 def _one_of(in_body: str | None, in_query: str | None) -> str | None:

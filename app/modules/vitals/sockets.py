@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 import anyio.lowlevel
 import structlog
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
+from app.core.direct import DirectSocket, borrow
 from app.core.errors import ServiceUnavailable
+from app.core.sinks import ASGISink
 from app.modules.vitals.fields import FrameError
 from app.modules.vitals.frames import (
     Flush,
@@ -18,9 +22,10 @@ from app.modules.vitals.frames import (
     encode_reading,
     shows_news,
 )
-from app.modules.vitals.manager import Viewer
+from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.rights import TRY_AGAIN_LATER, SocketRight
 from app.modules.vitals.service import VitalsService
+from app.modules.vitals.viewer import Viewer
 
 #: A device that gets nothing right any more is sent away.
 MOST_ERRORS_IN_A_ROW = 10
@@ -105,25 +110,33 @@ class DeviceSocket:
 class ViewerSocket:
     """Shows one viewer the newest stored readings, and then what comes."""
 
-    def __init__(self, websocket: WebSocket, right: SocketRight, vitals: VitalsService, viewer: Viewer) -> None:
+    def __init__(self, websocket: WebSocket, right: SocketRight, vitals: VitalsService, viewers: VitalsViewers) -> None:
         self._websocket = websocket
         self._right = right
         self._vitals = vitals
-        self._viewer = viewer
-        self._sent = 0
+        self._viewers = viewers
+        self._sink: DirectSocket | ASGISink = borrow(websocket.scope) or ASGISink(self._deliver)
 
     async def run(self) -> None:
-        """Send frames until the viewer leaves or the right is over."""
+        """Have frames written until the viewer leaves or the right is over."""
         log = _log.bind(user_id=self._right.principal.user_id)
         log.info("vitals.viewer_opened")
-        try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._show)
-                await self._listen()
-                tasks.cancel_scope.cancel()
-        finally:
-            reason = self._right.reason or "disconnected"
-            log.info("vitals.viewer_closed", reason=reason, frames=self._sent, dropped=self._viewer.dropped)
+        with self._viewers.watching(
+            self._right.patient_id, self._sink, on_stuck=partial(self._right.end, "slow_consumer")
+        ) as viewer:
+            self._right.on_end(viewer.end)
+            try:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._show, viewer)
+                    await self._listen()
+                    tasks.cancel_scope.cancel()
+            finally:
+                reason = self._right.reason or "disconnected"
+                log.info("vitals.viewer_closed", reason=reason, frames=viewer.sent, dropped=viewer.dropped)
+
+    def cut_off(self) -> None:
+        """End the connection of a viewer that takes nothing."""
+        self._sink.abort()
 
     async def _listen(self) -> None:
         """Return when the viewer has left, or talks too much."""
@@ -133,28 +146,26 @@ class ViewerSocket:
                 return
         self._right.end("too_many_messages")
 
-    async def _show(self) -> None:
+    async def _show(self, viewer: Viewer) -> None:
         try:
-            await self._show_newest()
+            await self._show_newest(viewer)
         except ServiceUnavailable as error:
             self._right.end(error.code, code=TRY_AGAIN_LATER)
-        while not self._right.is_over:
-            await self._send(await self._viewer.next())
+        await self._sink.run()
 
-    async def _show_newest(self) -> None:
+    async def _show_newest(self, viewer: Viewer) -> None:
         # Frames gather for this viewer already. What was published before that may still be on its way into the table.
         with anyio.move_on_after(SNAPSHOT_SECONDS):
             await self._vitals.flush()
         readings = await self._vitals.latest(self._right.patient_id)
         newest = {reading.type: reading.measured_at for reading in readings}
-        self._viewer.keep(lambda frame: shows_news(frame, newest))
-        for reading in readings:
-            await self._send(encode_reading(self._right.patient_id, reading))
+        first = (encode_reading(self._right.patient_id, reading) for reading in readings)
+        viewer.show(first, lambda frame: shows_news(frame, newest))
 
-    async def _send(self, frame: bytes) -> None:
+    async def _deliver(self, frame: bytes) -> None:
+        # What still waits in the sink when the right ends is not sent any more.
         if not self._right.is_over:
             await _send_text(self._websocket, frame)
-            self._sent += 1
 
 
 async def _send_text(websocket: WebSocket, frame: bytes) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -14,8 +15,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
+from app.core.roles import Role
 from app.core.timestamps import to_rfc3339
-from tests.servers import PATIENCE_SECONDS, RunningServer
+from tests.servers import PATIENCE_SECONDS, RunningServer, serving
 
 MOBILE = "/api/v1/vitals/ws/mobile"
 FRONTEND = "/api/v1/vitals/ws/frontend"
@@ -113,3 +115,19 @@ async def refusal(server: RunningServer, path: str, name: str | None, **options:
     response = caught.value.response
     assert response.headers["content-type"] == "application/problem+json"
     return response.status_code, json.loads(response.body)["code"]
+
+
+@asynccontextmanager
+async def serving_ward(data_dir: Path, **options: Any) -> AsyncIterator[RunningServer]:
+    """A real server: P1 is cared for by the nurse and watched by the device, P9 is the patient's own record."""
+    async with serving(data_dir, **options) as running:
+        for name, role in (
+            ("admin", Role.ADMIN),
+            ("nurse", Role.NURSE),
+            ("outsider", Role.NURSE),
+            ("device", Role.DEVICE),
+        ):
+            await running.user(name, role)
+        await running.user("patient", Role.PATIENT, patient_of="P9")
+        await running.patient("P1", "nurse", "device")
+        yield running

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from app.core.roles import Role
-from tests.modules.vitals.bedside import Bed
+from tests.modules.vitals.bedside import Bed, serving_ward
 from tests.modules.vitals.station import Station, open_station
 from tests.modules.ward import Ward
-from tests.servers import RunningServer, serving
+from tests.servers import RunningServer
 
 
 @pytest.fixture
@@ -26,15 +25,13 @@ def bed() -> Bed:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[RunningServer]:
-    """A real server: P1 is cared for by the nurse and watched by the device, P9 is the patient's own record."""
-    async with serving(tmp_path) as running:
-        for name, role in (
-            ("admin", Role.ADMIN),
-            ("nurse", Role.NURSE),
-            ("outsider", Role.NURSE),
-            ("device", Role.DEVICE),
-        ):
-            await running.user(name, role)
-        await running.user("patient", Role.PATIENT, patient_of="P9")
-        await running.patient("P1", "nurse", "device")
+    async with serving_ward(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(params=["direct", "plain ASGI"])
+async def impatient(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[RunningServer]:
+    """A server that gives a viewer up soon: one that writes to connections itself, and one that cannot."""
+    plain_asgi = request.param == "plain ASGI"
+    async with serving_ward(tmp_path, plain_asgi=plain_asgi, slow_consumer_seconds=0.3) as running:
         yield running

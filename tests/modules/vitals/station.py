@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,12 +11,14 @@ import anyio
 import anyio.lowlevel
 
 from app.core.bus import InProcessBus
+from app.core.sinks import unframed
 from app.modules.vitals import repository
 from app.modules.vitals.frames import Reading
 from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.schemas import HistoryFilter
 from app.modules.vitals.service import VitalsService
 from app.modules.vitals.writer import ReadingWriter
+from tests.modules.vitals.screen import Screen
 from tests.modules.ward import Ward
 
 PATIENT = "P1"
@@ -56,7 +58,7 @@ class Station:
         self.ward = ward
         self.rules = Notebook()
         self.bus = InProcessBus()
-        self.viewers = VitalsViewers(self.bus, ward.metrics)
+        self.viewers = VitalsViewers(self.bus, ward.metrics, slow_consumer_seconds=60)
         self.writer = ReadingWriter(ward.db, ward.metrics)
         self.service = VitalsService(
             ward.db, self.writer, self.rules, self.viewers, ward.clock, ward.metrics, most_patients=most_patients
@@ -70,6 +72,14 @@ class Station:
 
     def count(self, name: str, **labels: str) -> float:
         return self.ward.metrics.registry.get_sample_value(name, labels) or 0
+
+    @contextmanager
+    def screen(self) -> Iterator[Screen]:
+        """What a viewer of the patient is shown while the block lasts."""
+        screen = Screen(framing=unframed)
+        with self.viewers.watching(PATIENT, screen, lambda: None) as viewer:
+            viewer.show([], lambda _frame: True)
+            yield screen
 
     async def stored(self, patient_id: str = PATIENT) -> list[Reading]:
         """Everything that the table holds of a patient, oldest first."""

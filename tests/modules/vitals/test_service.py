@@ -19,6 +19,7 @@ from app.modules.vitals.signs import NUMERICS
 from app.modules.vitals.tracks import Tracks
 from tests.modules.vitals.station import PATIENT, Station, open_station
 from tests.modules.ward import Ward
+from tests.servers import until
 
 pytestmark = pytest.mark.anyio
 
@@ -27,9 +28,9 @@ ONE_NEW, ONE_DUPLICATE = Taken(accepted=1, duplicates=0), Taken(accepted=0, dupl
 
 async def test_a_recorded_reading_is_stored_ruled_on_and_shown(station: Station) -> None:
     reading = station.reading()
-    with station.viewers.watching(PATIENT) as viewer:
+    with station.screen() as screen:
         assert await station.service.record(PATIENT, [reading]) == ONE_NEW
-        assert await viewer.next() == encode_reading(PATIENT, reading)
+        await until(lambda: screen.taken == [encode_reading(PATIENT, reading)])
     assert await station.stored() == [reading]
     assert station.rules.observed == [(PATIENT, "heart_rate", 72, reading.measured_at)]
     assert station.count("tocsin_vitals_readings_total", type="heart_rate") == 1
@@ -37,11 +38,11 @@ async def test_a_recorded_reading_is_stored_ruled_on_and_shown(station: Station)
 
 async def test_a_reading_that_is_sent_again_counts_once(station: Station) -> None:
     reading = station.reading()
-    with station.viewers.watching(PATIENT) as viewer:
+    with station.screen() as screen:
         assert await station.service.record(PATIENT, [reading]) == ONE_NEW
         assert await station.service.record(PATIENT, [reading]) == ONE_DUPLICATE
         station.viewers.publish(PATIENT, b"the end")
-        assert [await viewer.next(), await viewer.next()] == [encode_reading(PATIENT, reading), b"the end"]
+        await until(lambda: screen.taken == [encode_reading(PATIENT, reading), b"the end"])
     assert len(await station.stored()) == len(station.rules.observed) == 1
     assert station.count("tocsin_vitals_readings_total", type="heart_rate") == 1
     assert station.count("tocsin_vitals_duplicates_total") == 1
@@ -143,11 +144,11 @@ async def test_readings_are_refused_and_not_lost_when_a_patient_cannot_be_taken_
 async def test_a_waveform_is_shown_once_and_not_stored(station: Station) -> None:
     waveform = Waveform("ecg", 250, [0.0, 0.5], "mV", "II", station.ward.clock.now())
     other_lead = Waveform("ecg", 250, [0.0, 0.4], "mV", "I", station.ward.clock.now())
-    with station.viewers.watching(PATIENT) as viewer:
+    with station.screen() as screen:
         for sent in (waveform, waveform, other_lead):
             await station.service.accept(PATIENT, sent)
-        shown = [await viewer.next(), await viewer.next()]
-    assert shown == [encode_waveform(PATIENT, waveform), encode_waveform(PATIENT, other_lead)]
+        await until(lambda: len(screen.taken) == 2)
+    assert screen.taken == [encode_waveform(PATIENT, waveform), encode_waveform(PATIENT, other_lead)]
     assert station.count("tocsin_vitals_duplicates_total") == 1
     assert await station.stored() == []
 

@@ -1,17 +1,27 @@
 from __future__ import annotations
 
+import asyncio
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
+from starlette.types import Message
+from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed
 
 from app.core.db import Database
 from app.core.metrics import Metrics
-from app.modules.vitals.manager import VitalsViewers
-from app.modules.vitals.sockets import MOST_ERRORS_IN_A_ROW, MOST_VIEWER_MESSAGES
-from tests.modules.vitals.bedside import FRONTEND, MOBILE, Bed, refusal, socket
+from app.core.roles import Role
+from app.core.security import Principal
+from app.modules.vitals.manager import QUEUE_FRAMES, VitalsViewers
+from app.modules.vitals.rights import SocketRights
+from app.modules.vitals.sockets import MOST_ERRORS_IN_A_ROW, MOST_VIEWER_MESSAGES, ViewerSocket
+from tests.modules.vitals.bedside import FRONTEND, MOBILE, Bed, refusal, serving_ward, socket
+from tests.modules.vitals.station import PATIENT, Station
 from tests.servers import PATIENCE_SECONDS, RunningServer, until
 
 pytestmark = pytest.mark.anyio
@@ -188,6 +198,102 @@ async def test_a_viewer_that_reads_nothing_holds_up_nobody_and_loses_the_oldest(
         stuck.connection.transport.abort()
 
 
+async def test_a_viewer_that_stops_reading_is_cut_off_and_others_see_every_frame(
+    impatient: RunningServer, bed: Bed
+) -> None:
+    async with (
+        socket(impatient, FRONTEND, "nurse", patient_id="P1") as stuck,
+        socket(impatient, FRONTEND, "admin", patient_id="P1", role="admin") as other,
+        socket(impatient, MOBILE, "device", patient_id="P1") as device,
+    ):
+        await until(lambda: viewers(impatient) == 2)
+        stuck.connection.transport.pause_reading()
+        frames = 0
+        with anyio.fail_after(PATIENCE_SECONDS):
+            while viewers(impatient) == 2:
+                frame = bed.ecg(*[0.123456789] * 4000, seconds=frames / 1000)
+                await device.send(frame)
+                assert (await other.next())["timestamp"] == frame["timestamp"]
+                frames += 1
+        await device.send(bed.reading(seconds=1 + frames / 1000))
+        assert (await other.next())["value"] == 72
+        stuck.connection.transport.abort()
+
+
+async def test_the_connection_of_a_viewer_that_does_not_take_the_closing_frame_is_gone_at_once(
+    server: RunningServer, bed: Bed
+) -> None:
+    async with (
+        socket(server, FRONTEND, "nurse", patient_id="P1") as stuck,
+        socket(server, MOBILE, "device", patient_id="P1") as device,
+    ):
+        await until(lambda: viewers(server) == 1)
+        connections = len(server.server.server_state.connections)
+        stuck.connection.transport.pause_reading()
+        frames = 0
+        while count(server, "tocsin_viewer_frames_dropped_total") == 0:
+            await device.send(bed.ecg(*[0.123456789] * 4000, seconds=frames / 1000))
+            frames += 1
+        await server.revoke("P1", "nurse")
+        await until(lambda: viewers(server) == 0, within_seconds=1)
+        await until(lambda: len(server.server.server_state.connections) == connections - 1, within_seconds=1)
+        stuck.connection.transport.abort()
+
+
+@pytest.mark.parametrize("plain_asgi", [False, True])
+async def test_many_viewers_see_the_same_frames_in_order(tmp_path: Path, bed: Bed, plain_asgi: bool) -> None:
+    async with serving_ward(tmp_path, plain_asgi=plain_asgi) as server, AsyncExitStack() as opened:
+        watching = [
+            await opened.enter_async_context(socket(server, FRONTEND, "nurse", patient_id="P1")) for _ in range(20)
+        ]
+        device = await opened.enter_async_context(socket(server, MOBILE, "device", patient_id="P1"))
+        await until(lambda: viewers(server) == len(watching))
+        # From 125 and from 65,536 bytes on, a frame gives its length in another way (RFC 6455, 5.2).
+        frames = [bed.ecg(*[0.25] * samples, seconds=samples / 1000) for samples in (1, 2, 3, 50, 4000)]
+        frames.append(bed.ecg(*[0.123456789012345] * 4000, seconds=5))
+        await device.send(*frames)
+        for viewer in watching:
+            assert [await viewer.next() for _ in frames] == [{"patientId": "P1", **frame} for frame in frames]
+
+
+@pytest.mark.parametrize("plain_asgi", [False, True])
+async def test_no_frame_that_waits_goes_out_after_the_right_has_ended(
+    tmp_path: Path, bed: Bed, plain_asgi: bool
+) -> None:
+    async with (
+        serving_ward(tmp_path, plain_asgi=plain_asgi) as server,
+        socket(server, MOBILE, "device", patient_id="P1") as device,
+        socket(server, FRONTEND, "nurse", patient_id="P1") as viewer,
+    ):
+        await device.send(bed.reading())
+        assert (await viewer.next())["value"] == 72
+        viewer.connection.transport.pause_reading()
+        published = 0
+
+        async def publish() -> float:
+            nonlocal published
+            published += 1
+            server.services.get(VitalsViewers).publish("P1", b"%d %b" % (published, b"x" * 20_000))
+            await anyio.lowlevel.checkpoint()
+            return count(server, "tocsin_viewer_frames_dropped_total")
+
+        while await publish() == 0:
+            pass
+        await viewer.send(*["hello"] * MOST_VIEWER_MESSAGES)
+        # A viewer that loses no more frames is none any more; its connection waits for the closing frame.
+        dropped = 0.0
+        while (now_dropped := await publish()) > dropped:
+            dropped = now_dropped
+        assert viewers(server) == 1
+        viewer.connection.transport.resume_reading()
+        last = ""
+        with anyio.fail_after(PATIENCE_SECONDS), suppress(ConnectionClosed):
+            while True:
+                last = str(await viewer.connection.recv())
+        # The last one came too late. Plain ASGI has another one, in the sink, besides those that wait for the viewer.
+        assert 0 < int(last.split()[0]) <= published - 1 - QUEUE_FRAMES - plain_asgi
+
+
 @pytest.mark.parametrize(("path", "name"), [(MOBILE, "device"), (FRONTEND, "nurse")])
 async def test_a_revoked_grant_closes_the_socket_within_a_second(server: RunningServer, path: str, name: str) -> None:
     async with socket(server, path, name, patient_id="P1") as opened:
@@ -231,3 +337,38 @@ async def test_no_open_socket_holds_a_database_connection(server: RunningServer,
         await device.flush()
         await viewer.next()
         await until(lambda: server.services.get(Database).checked_out() == 0)
+
+
+async def test_over_plain_asgi_a_frame_on_its_way_stays_where_it_is_when_the_right_ends(station: Station) -> None:
+    ward = station.ward
+    await ward.user("nurse", Role.NURSE)
+    sent: list[str] = []
+
+    async def receive() -> Message:
+        if sent:
+            await anyio.sleep_forever()
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message.get("text") or message["type"])
+
+    async def its_patient(_principal: Principal) -> str:
+        return PATIENT
+
+    websocket = WebSocket({"type": "websocket", "headers": []}, receive, send)
+    await websocket.accept()
+    await station.service.record(PATIENT, [station.reading()])
+    rights = SocketRights(ward.access, ward.auth, ward.clock)
+    async with (
+        rights.held(await ward.principal("nurse"), its_patient) as right,
+        anyio.create_task_group() as tasks,
+    ):
+        viewer = ViewerSocket(websocket, right, station.service, station.viewers)
+        tasks.start_soon(right.bound, websocket, viewer.run)
+        await until(lambda: len(sent) == 2)
+        station.viewers.publish(PATIENT, b"in time")
+        await until(lambda: len(sent) == 3)
+        # The sink is given the frame in the loop's next turn, and the right ends before it is carried on.
+        station.viewers.publish(PATIENT, b"late")
+        asyncio.get_running_loop().call_soon(right.end, "access_changed")
+    assert sent[2:] == ["in time", "websocket.close"]
