@@ -33,6 +33,9 @@ from app.core.sinks import LINGER_SECONDS, Framing, SinkOwner
 
 EXTENSION = "tocsin.direct"
 
+#: Linux's option (tcp(7)); elsewhere there is none.
+_USER_TIMEOUT: int = getattr(socket, "TCP_USER_TIMEOUT", 0)
+
 #: New requests that are begun between two looks at everything else.
 REQUESTS_PER_TURN = 16
 
@@ -95,7 +98,7 @@ class _Connection:
     "paused" means "something waits", and `send` is not to be used then.
     """
 
-    __slots__ = ("_socket", "_transport", "is_paused", "owner", "send")
+    __slots__ = ("_socket", "_transport", "_user_timeout_ms", "is_paused", "owner", "send")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.owner: SinkOwner | None = None
@@ -106,6 +109,7 @@ class _Connection:
         theirs = transport.get_extra_info("socket")
         self._socket = socket.socket(theirs.family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=theirs.fileno())
         self.send: Callable[[bytes], int] = self._socket.send
+        self._user_timeout_ms = self._socket.getsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT) if _USER_TIMEOUT else 0
 
     def write(self, chunk: bytes) -> None:
         self._transport.write(chunk)
@@ -121,13 +125,21 @@ class _Connection:
 
     def pause(self) -> None:
         self.is_paused = True
+        # From here on it is the owner's patience that counts. The kernel would give up a peer that
+        # acknowledges but takes nothing, and nobody could tell it from one that is gone.
+        self._set_user_timeout(0)
         if self.owner is not None:
             self.owner.pause()
 
     def resume(self) -> None:
         self.is_paused = False
+        self._set_user_timeout(self._user_timeout_ms)
         if self.owner is not None:
             self.owner.resume()
+
+    def _set_user_timeout(self, milliseconds: int) -> None:
+        if self._user_timeout_ms and self._socket.fileno() >= 0:
+            self._socket.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, milliseconds)
 
     def _let_go(self) -> None:
         self._socket.detach()
@@ -194,6 +206,8 @@ class DirectSocket(_Connection):
         super().__init__(transport)
         self._on_end = asyncio.Event()
         transport.set_write_buffer_limits(high=0)
+        if transport.get_write_buffer_size():
+            self.pause()  # its protocol, which passes this on, does not know of this object yet
 
     @property
     def framing(self) -> Framing:

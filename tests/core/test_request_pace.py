@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from functools import partial
 
 import pytest
@@ -24,7 +25,7 @@ async def test_requests_that_come_at_once_begin_in_order_and_a_few_in_each_turn_
         in_turns.append(len(begun))
 
     assert begun == wanted
-    assert all(later - earlier <= REQUESTS_PER_TURN for earlier, later in zip(in_turns, in_turns[1:], strict=False))
+    assert all(later - earlier <= REQUESTS_PER_TURN for earlier, later in itertools.pairwise(in_turns))
 
 
 async def test_a_request_that_comes_alone_begins_at_once_and_leaves_nothing_behind() -> None:
