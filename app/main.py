@@ -119,7 +119,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
         ),
     )
     services.add(StreamOpener, StreamOpener(manager, access, auth, limits, retry_ms=settings.retry_ms))
-    services.add(EscalationWorker, EscalationWorker(alerts, bus, clock))
+    services.add(EscalationWorker, EscalationWorker(alerts, clock))
     surveillance = services.add(Surveillance, Surveillance(alerts, clock))
     tail.add_follower(manager.publish)
     tail.add_follower(lambda entries, _through: surveillance.follow(entries))
@@ -156,13 +156,13 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     app.state.services = services
     install_error_handlers(app)
     for router in (
+        alerts_router,
+        vitals_router,
         operations.router,
         auth_router,
         users_router,
         patients_router,
         care_team_router,
-        alerts_router,
-        vitals_router,
     ):
         app.include_router(router)
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)

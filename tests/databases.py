@@ -41,11 +41,11 @@ def _template() -> Path:
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """Every statement that this process sends to any database while the block runs, but for the beginnings."""
+    """Every statement that this process sends to any database while the block runs, but for beginnings and settings."""
     sent: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if not statement.startswith("BEGIN"):
+        if not statement.startswith(("BEGIN", "PRAGMA")):
             sent.append(statement)
 
     sa.event.listen(sa.Engine, "before_cursor_execute", note)

@@ -187,7 +187,7 @@ class AccessChanges:
                 self._has_begun = True
                 return
             after = {"version": self.version}
-            changes = await self._db.run_read(lambda it: it.execute(_NEW_CHANGES, after).all())
+            changes = await self._db.glance(lambda it: it.execute(_NEW_CHANGES, after).all())
         for version, user_id in changes:
             self.version = version
             for listener in self._listeners:

@@ -127,6 +127,14 @@ class Database:
                     answer = await connection.run_sync(work)
         return answer
 
+    async def glance(self, work: Callable[[sa.Connection], T]) -> T:
+        """`run_read` for a single short statement that is asked with every request, and whose rows are few.
+
+        SQLite answers it out of memory, in a fraction of the time that it takes to hand it to a thread:
+        it is asked on the spot.
+        """
+        return await (self._threads.glance(work) if self._threads else self.run_read(work))
+
     async def run_write(self, work: Callable[[sa.Connection], T]) -> T:
         """What `work` answers, once what it wrote is committed; when it raises, nothing is written.
 
@@ -150,7 +158,7 @@ class Database:
         """How many connections are in use at this moment."""
         pool = self._engine.pool
         in_sessions = pool.checkedout() if isinstance(pool, sa.QueuePool) else 0
-        return in_sessions + (self._threads.checked_out() if self._threads else 0)
+        return in_sessions + (self._threads.under_way if self._threads else 0)
 
     async def close(self) -> None:
         await self._engine.dispose()

@@ -8,11 +8,14 @@ of ours from its beginning to its commit: there and back once.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import msgspec
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 T = TypeVar("T")
 
@@ -30,42 +33,80 @@ BEGIN_READ = "BEGIN"
 
 
 class SQLiteThreads:
-    """Runs transactions on threads of its own: one that writes, since SQLite has one writer, and some that read."""
+    """Runs transactions on threads of its own: one that writes, since SQLite has one writer, and some that read.
+
+    Each thread keeps its connection, and with it the statements that SQLite has compiled.
+    """
 
     def __init__(self, url: sa.URL) -> None:
         self._engine = sa.create_engine(
             url.set(drivername="sqlite"),
             hide_parameters=True,
-            connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
-            poolclass=sa.QueuePool,
-            pool_size=READING_THREADS + 1,
+            json_serializer=lambda value: msgspec.json.encode(value).decode(),
+            json_deserializer=msgspec.json.decode,
+            poolclass=sa.NullPool,
+            connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},  # they are closed by another
         )
         sa.event.listen(self._engine, "connect", set_up)
         self._reading = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="sqlite-reading")
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writing")
+        self._own = threading.local()
+        self._connections: list[sa.Connection] = []
+        self._impatient: sa.Connection | None = None
+        self.under_way = 0
 
     async def read(self, work: Callable[[sa.Connection], T]) -> T:
         """What `work` answers; all that it reads is one state of the database."""
-        return await asyncio.get_running_loop().run_in_executor(self._reading, self._transact, BEGIN_READ, work)
+        return await self._hand_over(self._reading, self._transact, BEGIN_READ, work)
 
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
         """What `work` answers, once what it wrote is committed."""
-        return await asyncio.get_running_loop().run_in_executor(self._writing, self._transact, BEGIN_WRITE, work)
+        return await self._hand_over(self._writing, self._transact, BEGIN_WRITE, work)
 
-    def checked_out(self) -> int:
-        assert isinstance(self._engine.pool, sa.QueuePool)
-        return self._engine.pool.checkedout()
+    async def glance(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work`, which is one short statement, answers: on the spot, on the thread of the event loop.
+
+        In WAL mode a reader waits for no writer, and what is read often is in memory. Where there is
+        something to wait for all the same, such as a recovery after a crash, another thread waits.
+        """
+        if self._impatient is None:
+            self._impatient = await self._hand_over(self._reading, self._connect_impatiently)
+        try:
+            return work(self._impatient)
+        except OperationalError:
+            return await self.read(work)
 
     def close(self) -> None:
         """Give everything back; nothing may be under way."""
         for threads in (self._reading, self._writing):
             threads.shutdown()
-        self._engine.dispose()
+        for connection in self._connections:
+            connection.close()
+
+    async def _hand_over(self, threads: ThreadPoolExecutor, task: Callable[..., T], *arguments: Any) -> T:
+        self.under_way += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, task, *arguments)
+        finally:
+            self.under_way -= 1
 
     def _transact(self, begin: str, work: Callable[[sa.Connection], T]) -> T:
-        with self._engine.begin() as connection:
+        connection: sa.Connection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            connection = self._own.connection = self._connect()
+        with connection.begin():
             connection.exec_driver_sql(begin)
             return work(connection)
+
+    def _connect_impatiently(self) -> sa.Connection:
+        connection = self._connect()
+        connection.exec_driver_sql("PRAGMA busy_timeout=0")
+        return connection
+
+    def _connect(self) -> sa.Connection:
+        connection = self._engine.connect()
+        self._connections.append(connection)
+        return connection
 
 
 def set_up(connection: Any, _record: Any) -> None:

@@ -200,3 +200,16 @@ def test_one_of_the_roles_is_enough() -> None:
     require_role(nurse, Role.ADMIN, Role.NURSE)
     with pytest.raises(RoleNotHeld, match="`admin` or `device`"):
         require_role(nurse, Role.ADMIN, Role.DEVICE)
+
+
+def test_a_token_that_has_held_before_expires_all_the_same() -> None:
+    """What is remembered of a token is its signature, and not that it holds. Fails otherwise (checked so)."""
+    signer = TokenSigner("a key that only the tests know, 32+")
+    token = signer.sign("u1", now=NOW, lifetime=timedelta(minutes=5))
+    for _ in range(2):
+        assert signer.read(token, now=NOW).user_id == "u1"
+    with pytest.raises(TokenExpired):
+        signer.read(token, now=NOW + timedelta(minutes=5))
+    for _ in range(2):
+        with pytest.raises(NotSignedIn):
+            signer.read(token[:-4] + "AAAA", now=NOW)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.core.access import AccessClock
 from app.core.db import Database
@@ -151,3 +152,41 @@ async def test_a_write_whose_caller_has_left_ends_in_order(db: Database) -> None
         group.cancel_scope.cancel()
         may_go_on.set()
     assert answers == [1]
+
+
+async def test_a_glance_is_answered_on_the_spot_and_sees_what_is_committed(db: Database, other: Database) -> None:
+    """Fails when it keeps a transaction open (checked so): it would see the same state for ever."""
+    here = threading.get_ident()
+    for number in range(3):
+        await other.run_write(count_up)
+        assert await db.glance(lambda it: (version(it), threading.get_ident())) == (number + 1, here)
+
+
+async def test_a_glance_that_would_have_to_wait_waits_on_another_thread(db: Database) -> None:
+    """Fails when what cannot be answered on the spot is not asked elsewhere (checked so)."""
+    here = threading.get_ident()
+
+    def find_it_locked(connection: sa.Connection) -> int:
+        if threading.get_ident() == here:
+            raise OperationalError("SELECT", None, sqlite3.OperationalError("database is locked"))
+        return version(connection)
+
+    await db.run_write(count_up)
+    assert await db.glance(find_it_locked) == 1
+
+
+async def test_the_first_glance_at_a_file_that_is_locked_holds_nobody_up(db: Database) -> None:
+    """Fails when its connection is opened on the thread of the event loop (checked so)."""
+    await db.run_write(count_up)
+    await db.close()  # the lock below is given to one who has the file for itself
+    owner = sqlite3.connect(str(db.url.database), isolation_level=None)
+    owner.execute("PRAGMA locking_mode=EXCLUSIVE")
+    owner.execute("UPDATE access_clock SET version = 7")
+    alone = Database(db.url.render_as_string())
+    glance = asyncio.create_task(alone.glance(version))
+    for _ in range(100):
+        await anyio.lowlevel.checkpoint()
+    owner.close()
+    with anyio.fail_after(PATIENCE_SECONDS):
+        assert await glance == 7
+    await alone.close()

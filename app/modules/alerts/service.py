@@ -38,6 +38,8 @@ from app.modules.care_team.service import CareTeamService, NotOnCareTeam
 #: Called after the commit with what was written, in order, so that this node's readers need not read it again.
 Written = Callable[[Sequence[LogEntry]], None]
 
+Armed = Callable[[datetime], None]
+
 #: Alerts that the rules have raised; others carry the name of the role that raised them.
 RULES = "rules"
 
@@ -69,7 +71,12 @@ class AlertService:
         self._clock = clock
         self._metrics = metrics
         self._care_team = care_team
+        self._armed: Armed = lambda _due_at: None
         self.rules = rules
+
+    def on_armed(self, armed: Armed) -> None:
+        """Call `armed` with when each escalation that this node arms is due."""
+        self._armed = armed
 
     async def raise_alert(self, caller: Principal, payload: AlertPayload) -> tuple[Alert, bool]:
         """Raise an alert for another system; true when it is a new one.
@@ -304,6 +311,8 @@ class AlertService:
         for transition, _ in written:
             for event in transition.events:
                 self._metrics.alert_events.labels(event=event.type, tier=event.alert.tier).inc()
+            if transition.events and (due_at := transition.alert.next_escalation_at):
+                self._armed(due_at)
         if entries := [entry for _, entries in written for entry in entries]:
             self._written(entries)
 
