@@ -140,14 +140,23 @@ class RunningServer:
 
 
 @asynccontextmanager
-async def serving(data_dir: Path, *, clock: Clock | None = None, **settings: Any) -> AsyncIterator[RunningServer]:
-    """A server in this event loop, checked at its end to have given everything back."""
+async def serving(
+    data_dir: Path, *, clock: Clock | None = None, direct: bool = True, **settings: Any
+) -> AsyncIterator[RunningServer]:
+    """A server in this event loop, checked at its end to have given everything back.
+
+    Args:
+        direct: events are written straight to the connections; otherwise the plain ASGI way, as under
+            any other server.
+    """
     if "database_url" not in settings:
         await put_new_database(data_dir)
     app = create_app(Settings(data_dir=data_dir, log_level="error", **settings), clock=clock)
     services: Services = app.state.services
     listener = listen("127.0.0.1", 0)
     server = TocsinServer(app, services.get(Settings))
+    if not direct:
+        server.config.http, server.config.ws = "httptools", "websockets-sansio"
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await until(lambda: server.started or running.done())

@@ -11,12 +11,20 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.modules.alerts.steps import CAREGIVER_STREAM, alert_socket, metric, nurse_and_admin
+from tests.modules.alerts.steps import (
+    CAREGIVER_STREAM,
+    alert_socket,
+    both_ways,
+    directly_or_not,
+    metric,
+    nurse_and_admin,
+)
 from tests.servers import RunningServer, serving, until
 
 pytestmark = pytest.mark.anyio
 
 
+@both_ways
 async def test_a_revoked_grant_ends_the_stream_with_its_reason_and_nothing_after_it(ward: RunningServer) -> None:
     async with ward.stream("nurse") as stream, alert_socket(ward, "nurse", role="nurse", patient_id="P1") as socket:
         await stream.control("stream.ready")
@@ -43,6 +51,7 @@ async def test_a_disabled_user_and_a_lost_role_end_the_stream(ward: RunningServe
             await stream.end()
 
 
+@both_ways
 async def test_the_end_of_the_token_is_the_end_of_the_stream(ward: RunningServer) -> None:
     ward.tokens["brief"] = await ward.token("nurse", timedelta(seconds=2))
     async with ward.stream("brief") as stream:
@@ -51,6 +60,7 @@ async def test_the_end_of_the_token_is_the_end_of_the_stream(ward: RunningServer
         await stream.end()
 
 
+@both_ways
 async def test_the_stream_of_all_patients_follows_grants_and_revocations(ward: RunningServer) -> None:
     await ward.raise_alert("already-open", patient_id="P2")
     async with ward.stream("nurse", path=CAREGIVER_STREAM) as stream:
@@ -122,9 +132,10 @@ async def test_streams_that_close_while_rights_are_asked_again_leave_nothing_in_
         await ward.grant("P2", "nurse")
 
 
-async def test_a_right_that_ends_cuts_off_a_client_that_takes_nothing(tmp_path: Path) -> None:
+@directly_or_not
+async def test_a_right_that_ends_cuts_off_a_client_that_takes_nothing(tmp_path: Path, *, direct: bool) -> None:
     """Its writer waits for the client, and would for a minute. Checked by leaving the cut out: it does."""
-    async with serving(tmp_path, slow_consumer_seconds=60, subscriber_queue=5) as server:
+    async with serving(tmp_path, direct=direct, slow_consumer_seconds=60, subscriber_queue=5) as server:
         await nurse_and_admin(server)
         async with server.stream("nurse") as slow:
             await slow.control("stream.ready")

@@ -25,6 +25,8 @@ from tests.modules.alerts.steps import (
     STREAM,
     acknowledge,
     alert_socket,
+    both_ways,
+    directly_or_not,
     metric,
     nurse_and_admin,
     quick_rules,
@@ -147,6 +149,7 @@ async def test_an_expired_token_is_told_apart(ward: RunningServer) -> None:
 # --- what a stream looks like ---------------------------------------------------------------------
 
 
+@both_ways
 async def test_the_headers_keep_proxies_from_holding_events_back(ward: RunningServer) -> None:
     async with ward.stream("nurse") as stream:
         assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
@@ -182,6 +185,7 @@ async def test_an_alert_event_is_an_unnamed_message_with_an_id_and_the_fields_of
     assert {key: value for key, value in event.items() if key not in {"event", "occurredAt"}} == raised.json()
 
 
+@both_ways
 async def test_both_transports_get_the_same_events_in_the_same_order(ward: RunningServer) -> None:
     async with ward.stream("nurse") as stream, alert_socket(ward, "nurse", role="nurse", patient_id="P1") as socket:
         await stream.control("stream.ready")
@@ -193,6 +197,7 @@ async def test_both_transports_get_the_same_events_in_the_same_order(ward: Runni
     assert [event["alertId"] for event in by_socket[:5]] == raised
 
 
+@both_ways
 async def test_events_go_to_recipients_and_admins_and_to_nobody_else(ward: RunningServer) -> None:
     async with (
         ward.stream("nurse") as nurse,
@@ -231,8 +236,11 @@ async def test_events_go_to_recipients_and_admins_and_to_nobody_else(ward: Runni
     }
 
 
-async def test_a_quiet_stream_carries_its_position_so_that_the_cursor_does_not_grow_old(tmp_path: Path) -> None:
-    async with serving(tmp_path, keepalive_seconds=0.05) as server:
+@directly_or_not
+async def test_a_quiet_stream_carries_its_position_so_that_the_cursor_does_not_grow_old(
+    tmp_path: Path, *, direct: bool
+) -> None:
+    async with serving(tmp_path, direct=direct, keepalive_seconds=0.05) as server:
         await nurse_and_admin(server)
         async with server.stream("nurse") as stream:
             await stream.control("stream.ready")
@@ -248,6 +256,7 @@ async def test_a_quiet_stream_carries_its_position_so_that_the_cursor_does_not_g
 # --- snapshot and recovery ------------------------------------------------------------------------
 
 
+@both_ways
 async def test_without_a_cursor_the_latest_event_of_each_open_alert_comes_without_an_id(ward: RunningServer) -> None:
     first = (await ward.raise_alert("a")).json()["alertId"]
     second = (await ward.raise_alert("b")).json()["alertId"]
@@ -269,6 +278,7 @@ async def test_without_a_cursor_the_latest_event_of_each_open_alert_comes_withou
         assert stream.alerts == []
 
 
+@both_ways
 async def test_with_a_cursor_exactly_what_was_missed_comes_once_and_in_order(ward: RunningServer) -> None:
     """More than one page of the log is missed."""
     count = PAGE_SIZE + 10
@@ -324,6 +334,7 @@ async def test_a_cursor_that_cannot_be_served_is_answered_with_the_snapshot_and_
     assert [event["condition"] for event in stream.alerts] == ["open"]
 
 
+@both_ways
 async def test_connecting_while_alerts_are_raised_leaves_no_gap_and_no_duplicate(ward: RunningServer) -> None:
     raised: list[str] = []
 
@@ -352,13 +363,14 @@ async def test_connecting_while_alerts_are_raised_leaves_no_gap_and_no_duplicate
 # --- slow readers ---------------------------------------------------------------------------------
 
 
-async def test_a_slow_subscriber_catches_up_from_the_log(tmp_path: Path) -> None:
+@directly_or_not
+async def test_a_slow_subscriber_catches_up_from_the_log(tmp_path: Path, *, direct: bool) -> None:
     """Its queue of 5 overflows while its connection takes nothing; reading again, it misses nothing.
 
     This does not notice a queue that keeps its entries on overflow (tried: it passes); `test_subscription`
     and `test_feed` do.
     """
-    async with serving(tmp_path, subscriber_queue=5) as server:
+    async with serving(tmp_path, direct=direct, subscriber_queue=5) as server:
         await nurse_and_admin(server)
         padding = {"padding": "x" * 30_000}
         async with (
@@ -380,8 +392,11 @@ async def test_a_slow_subscriber_catches_up_from_the_log(tmp_path: Path) -> None
             assert slow.ids == healthy.ids
 
 
-async def test_a_reader_that_takes_nothing_is_closed_and_recovers_what_it_missed(tmp_path: Path) -> None:
-    async with serving(tmp_path, subscriber_queue=5, slow_consumer_seconds=0.3) as server:
+@directly_or_not
+async def test_a_reader_that_takes_nothing_is_closed_and_recovers_what_it_missed(
+    tmp_path: Path, *, direct: bool
+) -> None:
+    async with serving(tmp_path, direct=direct, subscriber_queue=5, slow_consumer_seconds=0.3) as server:
         await nurse_and_admin(server)
         async with server.stream("nurse") as slow:
             await slow.control("stream.ready")
@@ -401,6 +416,7 @@ async def test_a_reader_that_takes_nothing_is_closed_and_recovers_what_it_missed
         assert metric(server, 'tocsin_streams_closed_total{reason="slow_consumer",transport="sse"}') == 1
 
 
+@both_ways
 async def test_a_client_that_leaves_is_gone_from_the_index_at_once(ward: RunningServer) -> None:
     async with ward.stream("nurse") as stream, alert_socket(ward, "nurse", role="nurse", patient_id="P1"):
         await stream.control("stream.ready")
@@ -585,6 +601,7 @@ async def test_after_kill_9_a_reconnect_gets_exactly_what_was_missed(tmp_path: P
                 assert [event["alertId"] for event in stream.alerts] == answered
 
 
+@both_ways
 async def test_a_stopping_server_tells_its_streams_and_takes_no_new_ones(ward: RunningServer) -> None:
     async with ward.stream("nurse") as stream, alert_socket(ward, "nurse", role="nurse", patient_id="P1") as socket:
         await stream.control("stream.ready")
