@@ -16,12 +16,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
 import structlog
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 from starlette.types import Scope as ASGIScope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -38,7 +39,8 @@ _RELIED_ON = (
     (HttpToolsProtocol.on_message_begin, {"scope"}),
     (HttpToolsProtocol.on_headers_complete, {"_start_asgi_task"}),
     (HttpToolsProtocol.data_received, {"handle_websocket_upgrade"}),
-    (RequestResponseCycle.__init__, {"disconnected", "response_started", "response_complete", "chunked_encoding"}),
+    (RequestResponseCycle.__init__, {"disconnected", "response_started", "response_complete"}),
+    (RequestResponseCycle.send, {"chunked_encoding", "expected_content_length"}),
     (WebSocketsSansIOProtocol.__init__, {"transport", "conn"}),
     (WebSocketsSansIOProtocol.handle_connect, {"scope"}),
 )
@@ -210,6 +212,29 @@ class DirectSocket(_Connection):
         self._let_go()
 
 
+async def _without_chunks(
+    app: Any, cycle: RequestResponseCycle, scope: ASGIScope, receive: Receive, send: Send
+) -> None:
+    """Answer an HTTP/1.0 client, which does not know the chunks that uvicorn would send it (RFC 9112, 6.1).
+
+    A body whose length is not told ends with the connection.
+    """
+    ends_with_connection = False
+
+    async def send_whole(message: Message) -> None:
+        nonlocal ends_with_connection
+        if message["type"] == "http.response.start":
+            message["headers"] = [header for header in message["headers"] if header[0].lower() != b"connection"]
+            ends_with_connection = b"content-length" not in {name.lower() for name, _ in message["headers"]}
+            if ends_with_connection:
+                cycle.chunked_encoding, cycle.expected_content_length = False, sys.maxsize
+        elif ends_with_connection and not message.get("more_body", False):
+            cycle.expected_content_length = len(message.get("body", b""))
+        await send(message)
+
+    await app(scope, receive, send_whole)
+
+
 class StreamingProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol, which gives a connection away where the application asks for it.
 
@@ -229,7 +254,10 @@ class StreamingProtocol(HttpToolsProtocol):
             self._refusal = self._limits.refuse_connection(len(self.connections))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        super()._start_asgi_task(cycle, app if self._refusal is None else cast("Any", self._refuse))
+        app = app if self._refusal is None else self._refuse
+        if cycle.scope["http_version"] == "1.0":
+            app = partial(_without_chunks, app, cycle)
+        super()._start_asgi_task(cycle, app)
 
     def handle_websocket_upgrade(self) -> None:
         if self._refusal is None:
