@@ -115,7 +115,7 @@ async def test_a_stream_asked_for_behind_another_request_on_the_same_connection_
 async def test_a_request_behind_a_stream_on_the_same_connection_is_answered_when_the_stream_ends(
     tmp_path: Path,
 ) -> None:
-    """The connection is not given away then. Fails when it is, because of what is lost with it (checked so)."""
+    """The connection is not given away then. Fails when it is, whatever the state of the exchange (checked so)."""
     async with serving(tmp_path) as server:
         await nurse_and_admin(server)
         async with RawConnection.open(server.url) as connection:

@@ -64,7 +64,7 @@ async def refused_socket(server: RunningServer) -> tuple[int, bytes]:
     with pytest.raises(InvalidStatus) as refused:
         await alert_socket(server, "nurse", **LISTEN)
     assert refused.value.response.headers["retry-after"]
-    return refused.value.response.status_code, refused.value.response.body
+    return refused.value.response.status_code, bytes(refused.value.response.body)
 
 
 @contextlib.asynccontextmanager
