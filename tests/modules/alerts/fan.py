@@ -133,14 +133,14 @@ class Fan:
         )
         return sink
 
-    def publish(self, *priorities: str, to: Role = Role.NURSE) -> None:
+    def publish(self, *priorities: str, to: Role = Role.NURSE, patient_id: str = "P1") -> None:
         first = self.manager.head + 1
         entries = [
             LogEntry(
                 epoch="e",
                 seq=seq,
                 alert_id=f"a{seq}",
-                patient_id="P1",
+                patient_id=patient_id,
                 event="alert",
                 audience=to_mask({to}),
                 payload=msgspec.json.encode({"event": "alert", "priority": priority}),

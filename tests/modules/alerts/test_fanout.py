@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from app.core.roles import Role
+from app.modules.alerts.encoding import ClosingReason
 from app.modules.alerts.fanout import _BATCH
-from tests.modules.alerts.fan import DOCTOR, SLOW_SECONDS, Fan, seqs
+from tests.modules.alerts.fan import DOCTOR, NURSE, SLOW_SECONDS, Fan, seqs
 
 pytestmark = pytest.mark.anyio
 
@@ -132,6 +134,40 @@ async def test_an_expired_token_gets_no_event_even_before_anybody_has_looked_at_
     assert (brief.taken, lasting.taken) == ([1], [1, 2])
     assert fan.lives[0].closing == "token_expired"
     assert fan.manager.open_count() == 1
+
+
+async def test_a_stream_that_is_closed_while_an_event_is_on_its_way_gets_nothing_after_its_last_words() -> None:
+    """Fails when closing leaves a subscription ready (checked so)."""
+    fan = Fan()
+    sinks = [fan.subscriber() for _ in range(200)]
+    fan.seconds_per_write = SLOW_SECONDS
+
+    fan.publish("low")
+    (closed, its_sink) = next((life, sink) for life, sink in zip(fan.lives, sinks, strict=True) if not sink.taken)
+    closed.close(ClosingReason.ACCESS_CHANGED)
+    await fan.until_written(199)
+
+    assert its_sink.taken == []
+    assert b"access_changed" in its_sink.last_words
+    assert sum(sink.taken == [1] for sink in sinks) == 199
+
+
+async def test_a_patient_who_is_no_longer_covered_while_an_event_is_on_its_way_is_not_told_of() -> None:
+    """Fails when a change of rights leaves a subscription ready at its old position (checked so)."""
+    fan = Fan()
+    both = replace(NURSE, patient_ids=frozenset({"P1", "P2"}))
+    sinks = [fan.subscriber(both) for _ in range(200)]
+    fan.seconds_per_write = SLOW_SECONDS
+
+    fan.publish("low")
+    (changed, its_sink) = next((life, sink) for life, sink in zip(fan.lives, sinks, strict=True) if not sink.taken)
+    changed.rescope(replace(NURSE, patient_ids=frozenset({"P2"})))
+    await fan.until_written(199)
+
+    assert its_sink.taken == []
+    fan.publish("low", patient_id="P2")
+    await fan.until_written(399)
+    assert its_sink.taken == [2]
 
 
 async def test_the_position_of_a_quiet_client_stays_behind_what_is_still_being_written() -> None:

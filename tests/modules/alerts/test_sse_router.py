@@ -17,6 +17,7 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from app.core.db import Database
 from app.core.roles import Role
 from app.modules.alerts.repository import PAGE_SIZE
 from tests.modules.alerts.steps import (
@@ -367,8 +368,8 @@ async def test_connecting_while_alerts_are_raised_leaves_no_gap_and_no_duplicate
 async def test_a_slow_subscriber_catches_up_from_the_log(tmp_path: Path, *, direct: bool) -> None:
     """Its queue of 5 overflows while its connection takes nothing; reading again, it misses nothing.
 
-    This does not notice a queue that keeps its entries on overflow (tried: it passes); `test_subscription`
-    and `test_feed` do.
+    Fails when an overflow does not make it a reader of the log, so that memory would grow without bound,
+    when the overflow loses its events, and when writing waits for the connection (checked so).
     """
     async with serving(tmp_path, direct=direct, subscriber_queue=5) as server:
         await nurse_and_admin(server)
@@ -386,6 +387,7 @@ async def test_a_slow_subscriber_catches_up_from_the_log(tmp_path: Path, *, dire
                 await healthy.alert("alert", alertId=raised[-1])
             raised += [(await server.raise_alert(f"extra-{n}")).json()["alertId"] for n in range(20)]
             await healthy.alert("alert", alertId=raised[-1])
+            assert server.manager.open_count(lambda s: s.sink.is_paused and not s.is_live) == 1, "it reads the log"
             slow.read_again()
             await slow.alert("alert", alertId=raised[-1])
             assert [event["alertId"] for event in slow.alerts] == raised
@@ -414,6 +416,22 @@ async def test_a_reader_that_takes_nothing_is_closed_and_recovers_what_it_missed
             await again.control("stream.ready")
             assert [*before, *again.seqs] == list(range(1, raised + 1))
         assert metric(server, 'tocsin_streams_closed_total{reason="slow_consumer",transport="sse"}') == 1
+
+
+@both_ways
+async def test_no_open_stream_holds_a_database_connection(ward: RunningServer) -> None:
+    """Fails the plain ASGI way when a dependency of the route has a session until the stream ends (checked
+    so); where the connection is given away, nothing of the request is left that could hold one.
+    """
+    async with (
+        ward.stream("nurse") as stream,
+        ward.stream("nurse", path=CAREGIVER_STREAM) as of_all,
+        alert_socket(ward, "nurse", role="nurse", patient_id="P1"),
+    ):
+        await stream.control("stream.ready")
+        await of_all.control("stream.ready")
+        await until(lambda: ward.manager.open_count() == 3)
+        await until(lambda: ward.services.get(Database).checked_out() == 0)
 
 
 @both_ways
@@ -578,6 +596,9 @@ async def test_an_escalation_that_fell_due_while_the_server_was_down_fires_once_
 
 
 async def test_after_kill_9_a_reconnect_gets_exactly_what_was_missed(tmp_path: Path) -> None:
+    """The kill comes right after the answer. Fails when the commit may come later than that (checked so: by a
+    fifth of a second), and with it the answer to an acknowledgement.
+    """
     with server_process(tmp_path) as server:
         server.cli("user", "create", "admin@example.org", "--role", "admin")
         server.cli("patient", "create", "P1")
@@ -592,13 +613,18 @@ async def test_after_kill_9_a_reconnect_gets_exactly_what_was_missed(tmp_path: P
             answered = []
             for number in range(20):
                 response = await http.post("/api/v1/alerts", json=body | {"condition": f"c{number}"})
-                answered.append(response.json()["alertId"])
+                answered.append(("alert", response.json()["alertId"]))
+            server.kill()
+            server.start()
+            first = answered[0][1]
+            assert (await http.post(f"/api/v1/alerts/alerts/{first}/acknowledge")).status_code == 200
+            answered.append(("alert_acknowledged", first))
             server.kill()
             server.start()
             async with EventStream.open(http, STREAM, params=query, headers={"Last-Event-ID": cursor}) as stream:
                 assert (await stream.control("stream.opened"))["recovered"] is True
                 await stream.control("stream.ready")
-                assert [event["alertId"] for event in stream.alerts] == answered
+                assert [(event["event"], event["alertId"]) for event in stream.alerts] == answered
 
 
 @both_ways
