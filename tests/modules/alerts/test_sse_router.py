@@ -432,6 +432,7 @@ async def test_no_open_stream_holds_a_database_connection(ward: RunningServer) -
         await of_all.control("stream.ready")
         await until(lambda: ward.manager.open_count() == 3)
         await until(lambda: ward.services.get(Database).checked_out() == 0)
+        assert ward.manager.open_count() == 3
 
 
 @both_ways
