@@ -44,8 +44,8 @@ async def raise_until(http: httpx.AsyncClient, raised: Raised, enough: Callable[
     while len(raised.alerts) % 10 or not await enough():
         number = len(raised.alerts)
         context = {"number": number, "text": "é" * random.choice([0, 100, 2_000, 16_000, 16_000, 16_000, 16_000])}
-        body = {"patientId": "P1", "vitalType": "heart_rate", "tier": "slight", "reasons": ["r"]}
-        body |= {"condition": f"c{number}", "context": context}
+        fields = {"patientId": "P1", "vitalType": "heart_rate", "tier": "slight", "reasons": ["r"]}
+        body = {**fields, "condition": f"c{number}", "context": context}
         response = await http.post("/api/v1/alerts", json=body)
         assert response.status_code == 201, response.text
         raised.alerts.append(response.json())
@@ -125,8 +125,9 @@ async def test_slow_connections_get_everything_whole_once_and_in_order(tmp_path:
 
 
 async def test_slow_connections_get_everything_whole_once_and_in_order_on_uvloop(tmp_path: Path) -> None:
-    """The command runs on uvloop, whose transports write and pause in their own way. Fails as the one above
-    (checked so).
+    """The command runs on uvloop, whose transports write and pause in their own way.
+
+    Fails when the rest of a frame that was taken in part is dropped (checked so).
     """
     with server_process(tmp_path, subscriber_queue="3") as server:
         assert "/uvloop/" in Path(f"/proc/{server.pid}/maps").read_text()

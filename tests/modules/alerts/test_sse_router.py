@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import anyio
@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from app.core.db import Database
 from app.core.roles import Role
 from app.modules.alerts.repository import PAGE_SIZE
+from app.modules.alerts.service import AlertService
 from tests.modules.alerts.steps import (
     CARE,
     CAREGIVER_STREAM,
@@ -33,6 +34,7 @@ from tests.modules.alerts.steps import (
     quick_rules,
     socket_refusal,
 )
+from tests.modules.ward import SetClock
 from tests.servers import RunningServer, code_of, server_process, serving, until
 from tests.sse import EventStream
 
@@ -578,6 +580,23 @@ async def test_what_nobody_acknowledges_escalates_when_it_is_due_and_acknowledgi
     assert (first["escalationLevel"], first["recipients"]) == (1, ["doctor", "nurse"])
     assert second["occurredAt"] >= first["nextEscalationAt"]
     assert (second["escalationLevel"], second["nextEscalationAt"]) == (2, None)
+
+
+async def test_an_escalation_that_is_due_takes_none_along_that_is_not(tmp_path: Path) -> None:
+    """Fails when the query for due rows does not compare the time (checked so)."""
+    clock = SetClock()
+    async with serving(tmp_path, clock=clock) as server:
+        await nurse_and_admin(server)
+        first = (await server.raise_alert("first")).json()
+        clock.advance(timedelta(seconds=1))
+        second = (await server.raise_alert("second")).json()
+        clock.moment = datetime.fromisoformat(first["nextEscalationAt"])
+        await server.services.get(AlertService).escalate_due()
+        events = {}
+        for alert in (first, second):
+            detail = (await server.call("GET", f"/api/v1/alerts/{alert['alertId']}", "admin")).json()
+            events[alert["condition"]] = [event["event"] for event in detail["timeline"]]
+    assert events == {"first": ["alert", "alert_escalated"], "second": ["alert"]}
 
 
 async def test_an_escalation_that_fell_due_while_the_server_was_down_fires_once_when_it_is_back(tmp_path: Path) -> None:
