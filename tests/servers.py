@@ -141,20 +141,21 @@ class RunningServer:
 
 @asynccontextmanager
 async def serving(
-    data_dir: Path, *, clock: Clock | None = None, plain_asgi: bool = False, **settings: Any
+    data_dir: Path, *, clock: Clock | None = None, direct: bool = True, **settings: Any
 ) -> AsyncIterator[RunningServer]:
     """A server in this event loop, checked at its end to have given everything back.
 
     Args:
-        plain_asgi: uvicorn's own protocols carry it, which give no connection away.
+        direct: events are written straight to the connections; otherwise the plain ASGI way, as under
+            any other server.
     """
     if "database_url" not in settings:
         await put_new_database(data_dir)
     app = create_app(Settings(data_dir=data_dir, log_level="error", **settings), clock=clock)
     services: Services = app.state.services
-    listener = listen("127.0.0.1", 0)
+    listener = listen("127.0.0.1", 0, dead_peer_seconds=services.get(Settings).dead_peer_seconds)
     server = TocsinServer(app, services.get(Settings))
-    if plain_asgi:
+    if not direct:
         server.config.http, server.config.ws = "httptools", "websockets-sansio"
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
@@ -230,6 +231,15 @@ class ServerProcess:
         status = self._process.wait(PATIENCE_SECONDS)
         self._process = None
         return status
+
+    def send_signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def log(self) -> str:
         return self._log_path.read_text()

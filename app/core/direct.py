@@ -16,19 +16,20 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections import deque
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
 import structlog
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 from starlette.types import Scope as ASGIScope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from app.core.errors import problem_response
 from app.core.limits import ConnectionLimits, LimitReached
+from app.core.pace import RequestPace
 from app.core.sinks import LINGER_SECONDS, Framing, SinkOwner
 
 EXTENSION = "tocsin.direct"
@@ -36,16 +37,14 @@ EXTENSION = "tocsin.direct"
 #: Linux's option (tcp(7)); elsewhere there is none.
 _USER_TIMEOUT: int = getattr(socket, "TCP_USER_TIMEOUT", 0)
 
-#: New requests that are begun between two looks at everything else.
-REQUESTS_PER_TURN = 16
-
 #: What is relied on below, as those names that the functions of uvicorn mention.
 _RELIED_ON = (
     (HttpToolsProtocol.__init__, {"connections", "transport", "flow", "pipeline", "cycle", "parser"}),
     (HttpToolsProtocol.on_message_begin, {"scope"}),
     (HttpToolsProtocol.on_headers_complete, {"_start_asgi_task"}),
     (HttpToolsProtocol.data_received, {"handle_websocket_upgrade"}),
-    (RequestResponseCycle.__init__, {"disconnected", "response_started", "response_complete", "chunked_encoding"}),
+    (RequestResponseCycle.__init__, {"disconnected", "response_started", "response_complete"}),
+    (RequestResponseCycle.send, {"chunked_encoding", "expected_content_length"}),
     (WebSocketsSansIOProtocol.__init__, {"transport", "conn"}),
     (WebSocketsSansIOProtocol.handle_connect, {"scope"}),
 )
@@ -228,37 +227,27 @@ class DirectSocket(_Connection):
         self._let_go()
 
 
-class RequestPace:
-    """Starts requests in the order in which they came, so many in each turn of the loop.
+async def _without_chunks(
+    app: Any, cycle: RequestResponseCycle, scope: ASGIScope, receive: Receive, send: Send
+) -> None:
+    """Answer an HTTP/1.0 client, which does not know the chunks that uvicorn would send it (RFC 9112, 6.1).
 
-    When thousands come back at once, each costs half a millisecond to answer, and the loop would answer
-    all that have arrived before it looks at anything else.
+    A body whose length is not told ends with the connection.
     """
+    ends_with_connection = False
 
-    def __init__(self) -> None:
-        self._waiting: deque[Callable[[], None]] = deque()
-        self._left = REQUESTS_PER_TURN
-        self._is_turning = False
+    async def send_whole(message: Message) -> None:
+        nonlocal ends_with_connection
+        if message["type"] == "http.response.start":
+            message["headers"] = [header for header in message["headers"] if header[0].lower() != b"connection"]
+            ends_with_connection = b"content-length" not in {name.lower() for name, _ in message["headers"]}
+            if ends_with_connection:
+                cycle.chunked_encoding, cycle.expected_content_length = False, sys.maxsize
+        elif ends_with_connection and not message.get("more_body", False):
+            cycle.expected_content_length = len(message.get("body", b""))
+        await send(message)
 
-    def start(self, request: Callable[[], None]) -> None:
-        """Start a request now, or when its turn comes."""
-        if self._left and not self._waiting:
-            self._left -= 1
-            request()
-        else:
-            self._waiting.append(request)
-        if not self._is_turning:
-            self._is_turning = True
-            asyncio.get_running_loop().call_soon(self._turn)
-
-    def _turn(self) -> None:
-        self._left = REQUESTS_PER_TURN
-        while self._left and self._waiting:
-            self._left -= 1
-            self._waiting.popleft()()
-        self._is_turning = self._left < REQUESTS_PER_TURN
-        if self._is_turning:
-            asyncio.get_running_loop().call_soon(self._turn)
+    await app(scope, receive, send_whole)
 
 
 class StreamingProtocol(HttpToolsProtocol):
@@ -280,8 +269,10 @@ class StreamingProtocol(HttpToolsProtocol):
         self._refusal = self._limits.refuse_connection(len(self.connections))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        start = super()._start_asgi_task
-        self._pace.start(partial(start, cycle, app if self._refusal is None else cast("Any", self._refuse)))
+        app = app if self._refusal is None else self._refuse
+        if cycle.scope["http_version"] == "1.0":
+            app = partial(_without_chunks, app, cycle)
+        self._pace.start(partial(super()._start_asgi_task, cycle, app))
 
     def handle_websocket_upgrade(self) -> None:
         if self._refusal is None:

@@ -74,7 +74,9 @@ class ConnectionLimits:
         self._metrics = metrics
         self._streams_per_user = streams_per_user
         self._new_per_second = new_per_second
-        self._bucket = TokenBucket(rate_hz=new_per_second, burst=new_per_second * BURST_SECONDS, now=time.monotonic())
+        # With less than one, no connection would ever be taken.
+        burst = max(1.0, new_per_second * BURST_SECONDS)
+        self._bucket = TokenBucket(rate_hz=new_per_second, burst=burst, now=time.monotonic())
 
     def refuse_connection(self, open_connections: int) -> LimitReached | None:
         """Why a new connection is not served, if it is not.

@@ -28,6 +28,11 @@ def unframed(body: bytes) -> bytes:
     return body
 
 
+def as_line(body: bytes) -> bytes:
+    """The framing of messages that have no line end in them, so that they can be told apart again."""
+    return body + b"\n"
+
+
 class SinkOwner(Protocol):
     """Whoever writes to a sink."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from datetime import datetime
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 import sqlalchemy as sa
@@ -18,6 +20,8 @@ from app.core import db as core_db
 from app.core.access import AccessClock
 from app.core.db import Database
 from app.core.roles import Role
+from app.modules.alerts.escalation import EscalationWorker
+from tests.modules.alerts.steps import quick_rules
 from tests.servers import RunningServer, code_of, serving
 
 pytestmark = pytest.mark.anyio
@@ -117,6 +121,45 @@ async def test_two_nodes_fire_a_due_escalation_once(database_url: str, tmp_path:
             escalated = [event["alertId"] for event in stream.alerts if event["event"] == "alert_escalated"]
             assert sorted(set(escalated) & set(alerts)) == sorted(alerts)
             assert len(escalated) == len(set(escalated))
+
+
+async def test_an_escalation_that_both_nodes_find_due_at_the_same_moment_is_claimed_by_one(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The log is held by somebody else, so that who has found it due cannot go on before the other has looked.
+
+    Fails when due rows are read without a claim (checked so); the race above seldom does.
+    """
+    async with (
+        serving(tmp_path, database_url=database_url, rules_file=quick_rules(tmp_path, 0.5, 3600)) as first,
+        serving(tmp_path, database_url=database_url, rules_file=tmp_path / "rules.json") as second,
+    ):
+        await _ward(first)
+        workers = [node.services.get(EscalationWorker) for node in (first, second)]
+        other = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+        watcher = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+        async with first.stream("admin", "admin", "*") as stream:
+            await stream.control("stream.ready")
+            alert = (await first.raise_alert("left-alone")).json()
+            due_at = datetime.fromisoformat(alert["nextEscalationAt"])
+            holding = other.transaction()
+            await holding.start()
+            await other.execute("UPDATE alert_log SET seq = seq")
+            waiting = 0
+            while waiting + sum(_has_looked_since(worker, due_at) for worker in workers) < 2 or not waiting:
+                waiting = await watcher.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            await holding.rollback()
+            await stream.alert("alert_escalated", alertId=alert["alertId"])
+            await first.raise_alert("the-end")
+            await stream.alert("alert", condition="the-end")
+            escalated = [e["alertId"] for e in stream.alerts if e["event"] == "alert_escalated"]
+        await other.close()
+        await watcher.close()
+    assert escalated.count(alert["alertId"]) == 1
+
+
+def _has_looked_since(worker: EscalationWorker, moment: datetime) -> bool:
+    return worker._last_round_at is not None and worker._last_round_at > moment
 
 
 async def test_rights_revoked_on_one_node_end_the_stream_on_another(database_url: str, tmp_path: Path) -> None:

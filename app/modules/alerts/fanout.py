@@ -70,24 +70,27 @@ class Fanout:
         while self._jobs:
             job = min(self._jobs, key=lambda job: job.urgency)
             self._carry_on(job, until)
-            if job.done < len(job.targets):
+            if job.done >= len(job.targets):
+                self._jobs.remove(job)
+            if self._jobs and time.perf_counter() >= until:
                 # In the loop's next turn, after it has looked at its sockets.
                 self._is_scheduled = True
                 asyncio.get_running_loop().call_soon(self._slice)
                 return
-            self._jobs.remove(job)
 
     def _carry_on(self, job: _Job, until: float) -> None:
         frame, seq, targets = job.wire.event(job.entry), job.entry.seq, job.targets
         size = len(frame)
         earlier = sorted({other.entry.seq: other.entry for other in self._jobs if other.entry.seq < seq}.items())
         overtaken = [entry for _, entry in earlier]
+        # Each may be given so many events at once.
+        batch = max(1, _BATCH // (1 + len(overtaken)))
         written = 0
         while job.done < len(targets):
             # This loop is what delivery costs: for each subscriber one call of the kernel, and next to
             # nothing else. `send` is the socket's own; names that are looked up again and again are local.
             now, now_monotonic = self._clock.now().timestamp(), time.monotonic()
-            for subscription in targets[job.done : job.done + _BATCH]:
+            for subscription in targets[job.done : job.done + batch]:
                 try:
                     if overtaken:
                         subscription.give(overtaken)
@@ -106,12 +109,13 @@ class Fanout:
                             subscription.spill(frame[sent:])
                     else:
                         subscription.offer(job.entry)
-                except OSError:
+                except Exception as error:
+                    # It may lack this event, so that it must not go on: it comes back with its cursor.
+                    if not isinstance(error, OSError):
+                        _log.exception("alerts.delivery_failed", transport=job.wire.transport)
                     subscription.sink.abort()
                     subscription.left()
-                except Exception:
-                    _log.exception("alerts.delivery_failed", transport=job.wire.transport)
-            job.done += _BATCH
+            job.done += batch
             if time.perf_counter() >= until:
                 break
         self._metrics.events_delivered.labels(transport=job.wire.transport).inc(written)

@@ -20,7 +20,7 @@ from app.core.direct import as_chunk, as_text_frame, borrow, take_over
 from app.core.errors import POLICY_VIOLATION, AppError, InvalidField, field_path
 from app.core.limits import ConnectionLimits
 from app.core.security import Authenticator, Principal, TokenExpired
-from app.core.sinks import LINGER_SECONDS, ASGISink, Sink, unframed
+from app.core.sinks import LINGER_SECONDS, ASGISink, Sink, as_line, unframed
 from app.modules.alerts.encoding import ClosingReason, EventStreamEncoding, SocketEncoding, Wire
 from app.modules.alerts.errors import Draining
 from app.modules.alerts.lifecycle import EventType
@@ -91,7 +91,7 @@ class StreamOpener:
             Wire(event_stream, as_chunk),
             Wire(event_stream, unframed),
             Wire(web_socket, as_text_frame),
-            Wire(web_socket, unframed),
+            Wire(web_socket, as_line),
         )
         self._wires = {(wire.transport, wire.framing): wire for wire in wires}
 
@@ -175,6 +175,12 @@ async def _cancel_on_disconnect(receive: Receive, cancel_scope: anyio.CancelScop
     cancel_scope.cancel()
 
 
+class ASGISocketSink(ASGISink):
+    """A sink whose server makes a frame of each message, so that messages are handed to it one by one."""
+
+    framing = staticmethod(as_line)
+
+
 class AlertSocket:
     """The legacy WebSocket: the same events as text frames, and acknowledgements the other way."""
 
@@ -185,7 +191,7 @@ class AlertSocket:
 
     async def run(self, open_with: Callable[[Sink], Subscription]) -> None:
         """Carry events and acknowledgements until one side ends it."""
-        sink = borrow(self._websocket.scope) or ASGISink(self._deliver)
+        sink = borrow(self._websocket.scope) or ASGISocketSink(self._deliver)
         subscription = open_with(sink)
         try:
             async with anyio.create_task_group() as tasks:
@@ -197,8 +203,9 @@ class AlertSocket:
         finally:
             subscription.left()
 
-    async def _deliver(self, text: bytes) -> None:
-        await self._websocket.send_text(text.decode())
+    async def _deliver(self, texts: bytes) -> None:
+        for text in texts.splitlines():
+            await self._websocket.send_text(text.decode())
 
     async def _close(self, subscription: Subscription) -> None:
         """Say why, to a client that still takes something; one that takes nothing is cut off."""

@@ -11,9 +11,12 @@ from tests.servers import RunningServer, serving
 
 
 @pytest.fixture
-async def ward(tmp_path: Path) -> AsyncIterator[RunningServer]:
-    """A server with patient P1, everybody on the care team, an outsider, and a patient with a record of their own."""
-    async with serving(tmp_path) as server:
+async def ward(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[RunningServer]:
+    """A server with patient P1, everybody on the care team, an outsider, and a patient with a record of their own.
+
+    It writes straight to its connections; with `both_ways` also the plain ASGI way.
+    """
+    async with serving(tmp_path, direct=getattr(request, "param", True)) as server:
         await server.user("admin", Role.ADMIN)
         for role in (*CARE, Role.DEVICE):
             await server.user(role.replace("_", "-"), role)

@@ -18,6 +18,12 @@ STREAM = "/api/v1/alerts/stream"
 CAREGIVER_STREAM = "/api/v1/caregivers/alerts/stream"
 CARE = sorted(CARE_ROLES)
 
+#: Runs a test on a ward that writes straight to its connections, and on one that writes the plain ASGI way.
+both_ways = pytest.mark.parametrize("ward", [True, False], ids=["direct", "asgi"], indirect=True)
+
+#: The same for a test that starts its own server.
+directly_or_not = pytest.mark.parametrize("direct", [True, False], ids=["direct", "asgi"])
+
 
 async def nurse_and_admin(server: RunningServer) -> None:
     await server.user("admin", Role.ADMIN)

@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 from tests.modules.alerts.steps import (
     acknowledge,
     alert_socket,
+    both_ways,
     nurse_and_admin,
 )
 from tests.servers import RunningServer, code_of, serving
@@ -19,6 +20,7 @@ from tests.servers import RunningServer, code_of, serving
 pytestmark = pytest.mark.anyio
 
 
+@both_ways
 async def test_the_legacy_socket_acknowledges_and_is_told_of_mistakes(ward: RunningServer) -> None:
     alert_id = (await ward.raise_alert("c", recipients=["nurse", "doctor"])).json()["alertId"]
     ack = {"event": "ack", "alertId": alert_id, "patientId": "P1", "note": "on my way"}
@@ -44,6 +46,15 @@ async def test_the_legacy_socket_acknowledges_and_is_told_of_mistakes(ward: Runn
         assert code_of(await acknowledge(ward, alert_id, "doctor")) == (409, "already_acknowledged")
 
 
+@both_ways
+async def test_the_legacy_socket_gets_each_open_alert_in_a_message_of_its_own(ward: RunningServer) -> None:
+    """Fails the plain ASGI way when messages that are written together are sent as one (checked so)."""
+    raised = [(await ward.raise_alert(f"c{number}")).json()["alertId"] for number in range(3)]
+    async with alert_socket(ward, "nurse", role="nurse", patient_id="P1") as socket:
+        assert [json.loads(await socket.recv())["alertId"] for _ in raised] == raised
+
+
+@both_ways
 async def test_a_socket_that_gets_nothing_right_is_closed(ward: RunningServer) -> None:
     async with alert_socket(ward, "nurse", role="nurse", patient_id="P1") as socket:
         for _ in range(10):

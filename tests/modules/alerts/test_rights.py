@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import time
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.modules.alerts.steps import CAREGIVER_STREAM, alert_socket, metric, nurse_and_admin
+from tests.modules.alerts.steps import (
+    CAREGIVER_STREAM,
+    alert_socket,
+    both_ways,
+    directly_or_not,
+    metric,
+    nurse_and_admin,
+)
 from tests.servers import RunningServer, serving, until
 
 pytestmark = pytest.mark.anyio
 
 
+@both_ways
 async def test_a_revoked_grant_ends_the_stream_with_its_reason_and_nothing_after_it(ward: RunningServer) -> None:
     async with ward.stream("nurse") as stream, alert_socket(ward, "nurse", role="nurse", patient_id="P1") as socket:
         await stream.control("stream.ready")
@@ -43,6 +55,7 @@ async def test_a_disabled_user_and_a_lost_role_end_the_stream(ward: RunningServe
             await stream.end()
 
 
+@both_ways
 async def test_the_end_of_the_token_is_the_end_of_the_stream(ward: RunningServer) -> None:
     ward.tokens["brief"] = await ward.token("nurse", timedelta(seconds=2))
     async with ward.stream("brief") as stream:
@@ -51,6 +64,7 @@ async def test_the_end_of_the_token_is_the_end_of_the_stream(ward: RunningServer
         await stream.end()
 
 
+@both_ways
 async def test_the_stream_of_all_patients_follows_grants_and_revocations(ward: RunningServer) -> None:
     await ward.raise_alert("already-open", patient_id="P2")
     async with ward.stream("nurse", path=CAREGIVER_STREAM) as stream:
@@ -122,9 +136,10 @@ async def test_streams_that_close_while_rights_are_asked_again_leave_nothing_in_
         await ward.grant("P2", "nurse")
 
 
-async def test_a_right_that_ends_cuts_off_a_client_that_takes_nothing(tmp_path: Path) -> None:
+@directly_or_not
+async def test_a_right_that_ends_cuts_off_a_client_that_takes_nothing(tmp_path: Path, *, direct: bool) -> None:
     """Its writer waits for the client, and would for a minute. Checked by leaving the cut out: it does."""
-    async with serving(tmp_path, slow_consumer_seconds=60, subscriber_queue=5) as server:
+    async with serving(tmp_path, direct=direct, slow_consumer_seconds=60, subscriber_queue=5) as server:
         await nurse_and_admin(server)
         async with server.stream("nurse") as slow:
             await slow.control("stream.ready")
@@ -136,17 +151,32 @@ async def test_a_right_that_ends_cuts_off_a_client_that_takes_nothing(tmp_path: 
             slow.read_again()
 
 
-async def test_who_may_no_longer_listen_may_no_longer_acknowledge_on_an_open_socket(ward: RunningServer) -> None:
-    """This reaches a socket that is closed at once, so that it passes also without the check in `_receive`
-    (tried); the socket that is held open by a client that takes nothing is not reached by a test yet.
+async def test_who_may_no_longer_listen_may_no_longer_acknowledge_on_an_open_socket(tmp_path: Path) -> None:
+    """The client takes nothing, so that its socket stays open for a moment after its right has ended.
+
+    Fails when `_receive` does not ask whether the subscription has ended (checked so).
     """
-    alert_id = (await ward.raise_alert("c")).json()["alertId"]
-    ack = json.dumps({"event": "ack", "alertId": alert_id, "patientId": "P1"})
-    async with alert_socket(ward, "nurse", role="nurse", patient_id="P1", replay="none") as socket:
-        await ward.revoke("P1", "nurse")
-        await until(lambda: ward.manager.open_count(lambda s: s.has_ended()) == 1 or ward.manager.open_count() == 0)
-        with contextlib.suppress(ConnectionClosed):
-            await socket.send(ack)
-        await socket.wait_closed()
-    alert = (await ward.call("GET", f"/api/v1/alerts/{alert_id}", "admin")).json()
-    assert alert["state"] == "active"
+    async with serving(tmp_path, subscriber_queue=5, slow_consumer_seconds=60) as server:
+        await nurse_and_admin(server)
+        alert_id = (await server.raise_alert("c")).json()["alertId"]
+        tiny = socket.socket()
+        tiny.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        tiny.connect((httpx.URL(server.url).host, httpx.URL(server.url).port))
+        tiny.setblocking(False)
+        address = server.socket_address("/api/v1/alerts/ws", role="nurse", patient_id="P1", replay="none")
+        async with connect(address, additional_headers=server.bearer("nurse"), sock=tiny, max_queue=1) as client:
+            while metric(server, "tocsin_subscriber_queue_overflows_total") == 0:
+                await server.raise_alert(f"c{time.monotonic_ns()}", context={"x": "x" * 30_000})
+            await server.revoke("P1", "nurse")
+            await until(lambda: server.manager.open_count() == 0)
+            ack = json.dumps({"event": "ack", "alertId": alert_id, "patientId": "P1"})
+            with contextlib.suppress(ConnectionClosed):
+                await client.send(ack)
+            await until(lambda: not any(_is_socket(c) for c in server.server.server_state.connections))
+            client.transport.abort()
+        alert = (await server.call("GET", f"/api/v1/alerts/{alert_id}", "admin")).json()
+        assert alert["state"] == "active"
+
+
+def _is_socket(connection: object) -> bool:
+    return isinstance(connection, WebSocketsSansIOProtocol)

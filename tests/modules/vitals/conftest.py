@@ -32,6 +32,6 @@ async def server(tmp_path: Path) -> AsyncIterator[RunningServer]:
 @pytest.fixture(params=["direct", "plain ASGI"])
 async def impatient(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[RunningServer]:
     """A server that gives a viewer up soon: one that writes to connections itself, and one that cannot."""
-    plain_asgi = request.param == "plain ASGI"
-    async with serving_ward(tmp_path, plain_asgi=plain_asgi, slow_consumer_seconds=0.3) as running:
+    direct = request.param != "plain ASGI"
+    async with serving_ward(tmp_path, direct=direct, slow_consumer_seconds=0.3) as running:
         yield running

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from app.core.direct import REQUESTS_PER_TURN, RequestPace
+from app.core.pace import REQUESTS_PER_TURN, RequestPace
 
 pytestmark = pytest.mark.anyio
 

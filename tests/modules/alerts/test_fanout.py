@@ -1,0 +1,191 @@
+"""The fan-out on its own: the real manager, and connections that take their time, or raise, or are too late."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.core.roles import Role
+from app.modules.alerts.encoding import ClosingReason
+from app.modules.alerts.fanout import _BATCH
+from tests.modules.alerts.fan import DOCTOR, NURSE, SLOW_SECONDS, Fan, seqs
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_event_for_many_is_written_in_slices_between_which_the_loop_does_everything_else() -> None:
+    """Fails when the age of a slice is not looked at (checked so)."""
+    fan = Fan()
+    sinks = [fan.subscriber() for _ in range(300)]
+    fan.seconds_per_write = SLOW_SECONDS
+
+    fan.publish("low")
+    await fan.until_written(300)
+
+    assert all(sink.taken == [1] for sink in sinks)
+    assert fan.most_writes_in_a_turn() <= _BATCH
+
+
+async def test_many_events_for_few_are_written_in_slices_too() -> None:
+    """Fails when a slice goes on with the next event although its time is over (checked so)."""
+    fan = Fan()
+    sinks = [fan.subscriber() for _ in range(3)]
+    fan.seconds_per_write = SLOW_SECONDS
+
+    fan.publish(*["low"] * 100)
+    await fan.until_written(300)
+
+    assert all(sink.taken == list(range(1, 101)) for sink in sinks)
+    assert fan.most_writes_in_a_turn() <= 2 * _BATCH
+
+
+async def test_an_urgent_event_that_takes_many_earlier_ones_along_is_written_in_slices_too() -> None:
+    """Fails when a batch is as long with earlier events as without (checked so)."""
+    fan = Fan()
+    sinks = [fan.subscriber() for _ in range(20)]
+    fan.seconds_per_write = SLOW_SECONDS
+
+    fan.publish(*["low"] * 40, "high")
+    await fan.until_written(20 * 41)
+
+    assert all(sink.taken == list(range(1, 42)) for sink in sinks)
+    assert fan.most_writes_in_a_turn() <= 2 * 41
+
+
+async def test_high_priority_overtakes_and_everybody_still_gets_everything_in_order() -> None:
+    """Fails when the jobs are done in the order of their numbers, and when what was overtaken is not taken
+    along, and when the position of who has it already is not compared (checked so).
+    """
+    fan = Fan()
+    nurses = [fan.subscriber() for _ in range(200)]
+    fan.seconds_per_write = SLOW_SECONDS
+
+    fan.publish("low", "medium")
+    begun = len(fan.written)
+    assert 0 < begun < 200
+    fan.publish("high")
+    fan.publish("low")
+    await fan.until_written(4 * 200)
+
+    assert all(sink.taken == [1, 2, 3, 4] for sink in nurses)
+    order = [seq for _, seq in fan.written]
+    last_high = len(order) - 1 - order[::-1].index(3)
+    assert 4 not in order[:last_high], "it waits until the urgent one is through"
+    first = fan.written[0][0]
+    has_high, lacks_low = fan.written.index((first, 3)), len(order) - 1 - order[::-1].index(1)
+    assert has_high < lacks_low, "one has the urgent event before another has the earlier one"
+
+
+async def test_high_priority_for_others_does_not_wait_until_low_priority_is_through() -> None:
+    """Fails when the jobs are done in the order of their numbers (checked so)."""
+    fan = Fan()
+    for _ in range(200):
+        fan.subscriber()
+    doctors = [fan.subscriber(DOCTOR) for _ in range(5)]
+    fan.seconds_per_write = SLOW_SECONDS
+
+    fan.publish("low")
+    begun = len(fan.written)
+    fan.publish("high", to=Role.DOCTOR)
+    await fan.until_written(205)
+
+    assert [seq for _, seq in fan.written[begun : begun + 5]] == [2] * 5
+    assert all(sink.taken == [2] for sink in doctors)
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(), RuntimeError("a mistake of ours")], ids=repr)
+async def test_one_whose_connection_raises_touches_no_other_and_is_cut_off_rather_than_left_with_a_gap(
+    error: Exception,
+) -> None:
+    """Fails when an error in the innermost loop is not caught there, and when one that is no `OSError` is
+    only logged: its subscriber then goes on after the event that it was not given (checked so).
+    """
+    fan = Fan()
+    errors = [error]
+
+    def break_down(chunk: bytes) -> None:
+        if seqs(chunk) and errors:
+            raise errors.pop()
+
+    before = [fan.subscriber() for _ in range(10)]
+    broken = fan.subscriber(taking=break_down)
+    after = [fan.subscriber() for _ in range(10)]
+
+    fan.publish("low")
+    fan.publish("low")
+    await fan.until_written(40)
+
+    assert all(sink.taken == [1, 2] for sink in before + after)
+    assert (broken.taken, broken.is_aborted) == ([], True)
+    assert fan.manager.open_count() == 20
+
+
+async def test_an_expired_token_gets_no_event_even_before_anybody_has_looked_at_the_time() -> None:
+    """The timer wheel does not turn here. Fails when the fan-out does not compare the expiry (checked so)."""
+    fan = Fan()
+    brief, lasting = fan.subscriber(lifetime=timedelta(seconds=1)), fan.subscriber()
+
+    fan.publish("low")
+    fan.clock.advance(timedelta(seconds=1))
+    fan.publish("high")
+
+    assert (brief.taken, lasting.taken) == ([1], [1, 2])
+    assert fan.lives[0].closing == "token_expired"
+    assert fan.manager.open_count() == 1
+
+
+async def test_a_stream_that_is_closed_while_an_event_is_on_its_way_gets_nothing_after_its_last_words() -> None:
+    """Fails when closing leaves a subscription ready (checked so)."""
+    fan = Fan()
+    sinks = [fan.subscriber() for _ in range(200)]
+    fan.seconds_per_write = SLOW_SECONDS
+
+    fan.publish("low")
+    (closed, its_sink) = next((life, sink) for life, sink in zip(fan.lives, sinks, strict=True) if not sink.taken)
+    closed.close(ClosingReason.ACCESS_CHANGED)
+    await fan.until_written(199)
+
+    assert its_sink.taken == []
+    assert b"access_changed" in its_sink.last_words
+    assert sum(sink.taken == [1] for sink in sinks) == 199
+
+
+async def test_a_patient_who_is_no_longer_covered_while_an_event_is_on_its_way_is_not_told_of() -> None:
+    """Fails when a change of rights leaves a subscription ready at its old position (checked so)."""
+    fan = Fan()
+    both = replace(NURSE, patient_ids=frozenset({"P1", "P2"}))
+    sinks = [fan.subscriber(both) for _ in range(200)]
+    fan.seconds_per_write = SLOW_SECONDS
+
+    fan.publish("low")
+    (changed, its_sink) = next((life, sink) for life, sink in zip(fan.lives, sinks, strict=True) if not sink.taken)
+    changed.rescope(replace(NURSE, patient_ids=frozenset({"P2"})))
+    await fan.until_written(199)
+
+    assert its_sink.taken == []
+    fan.publish("low", patient_id="P2")
+    await fan.until_written(399)
+    assert its_sink.taken == [2]
+
+
+async def test_the_position_of_a_quiet_client_stays_behind_what_is_still_being_written() -> None:
+    """A client that keeps the cursor of such a keepalive would lose the event. Fails when `served_through`
+    answers with the head (checked so).
+    """
+    fan = Fan()
+    sinks = [fan.subscriber() for _ in range(200)]
+    fan.seconds_per_write = SLOW_SECONDS
+
+    fan.publish("low", "low")
+    unserved = [life for life in fan.lives if life.position == 0]
+    assert unserved
+    for life in unserved:
+        life.keep_alive()
+        assert life.position == 0
+    await fan.until_written(400)
+
+    assert all(sink.taken == [1, 2] for sink in sinks)
+    fan.lives[0].keep_alive()
+    assert fan.lives[0].position == 2
