@@ -7,6 +7,7 @@ looks at it finds out what is due, and puts it back. So sending costs a number, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -14,7 +15,10 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 class TimerWheel(Generic[Item]):
-    """Holds items until their time has come, to the precision of one slot; never gives one out early."""
+    """Holds items until their time has come; never gives one out early, and late by less than one slot.
+
+    An item whose time is a whole number of slots is given out exactly then.
+    """
 
     def __init__(self, *, slot_seconds: float, now: float) -> None:
         self._slot_seconds = slot_seconds
@@ -23,7 +27,7 @@ class TimerWheel(Generic[Item]):
 
     def put(self, item: Item, at: float) -> int:
         """Hold an item until `at`; the answer is its slot, for `take_out`."""
-        slot = max(int(at / self._slot_seconds) + 1, self._next)
+        slot = max(math.ceil(at / self._slot_seconds), self._next)
         self._slots.setdefault(slot, set()).add(item)
         return slot
 

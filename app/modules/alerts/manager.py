@@ -76,8 +76,9 @@ class AlertConnectionManager:
         self._look_seconds = min(keepalive_seconds, slow_consumer_seconds / 2)
         self._queue_limit = queue_limit
         self._recent_bytes = recent_bytes
-        self._fanout = Fanout(clock, metrics)
+        self._fanout = Fanout(metrics, end_expired=self._end_expired)
         self._wheel: TimerWheel[Subscription] = TimerWheel(slot_seconds=TICK_SECONDS, now=self.now())
+        self._tokens: TimerWheel[Subscription] = TimerWheel(slot_seconds=1, now=clock.now().timestamp())
         self._behind: asyncio.Queue[Subscription] = asyncio.Queue()
         self._index = AudienceIndex()
         self._open: set[Subscription] = set()
@@ -157,6 +158,7 @@ class AlertConnectionManager:
         self._of_user[user_id] += 1
         self._index.add(subscription)
         self._look_again(subscription, subscription.touched)
+        subscription.expiry_slot = self._tokens.put(subscription, subscription.expires_at)
         _log.info("stream.opened", transport=wire.transport, role=scope.role, start=began)
         subscription.begin(start)
         if self.is_draining:
@@ -167,6 +169,7 @@ class AlertConnectionManager:
         """Forget a subscription; called by itself, once."""
         self._index.remove(subscription)
         self._wheel.take_out(subscription, subscription.slot)
+        self._tokens.take_out(subscription, subscription.expiry_slot)
         self._open.discard(subscription)
         self._of_user[subscription.user_id] -= 1
         if not self._of_user[subscription.user_id]:
@@ -235,8 +238,8 @@ class AlertConnectionManager:
         return self._of_user.get(user_id, 0)
 
     def indexed_count(self) -> int:
-        """How many places of the index, and of the timer wheel, hold a subscription; none when no stream is open."""
-        return len(self._index) + len(self._wheel)
+        """How many places of the index, and of the timer wheels, hold a subscription; none when no stream is open."""
+        return len(self._index) + len(self._wheel) + len(self._tokens)
 
     # --- those who are behind --------------------------------------------------------------------
 
@@ -279,6 +282,7 @@ class AlertConnectionManager:
         """Look at every subscriber whose time has come, in slices like the fan-out's."""
         while True:
             await anyio.sleep(TICK_SECONDS)
+            self._end_expired()
             until = self.now() + SLICE_SECONDS
             for subscription in self._wheel.due(self.now()):
                 try:
@@ -290,8 +294,8 @@ class AlertConnectionManager:
                     until = self.now() + SLICE_SECONDS
 
     def _look_at(self, subscription: Subscription) -> None:
-        """End a subscriber whose token has, or that is stuck; keep alive one that has heard nothing."""
-        if subscription.has_ended():
+        """End a subscriber that is stuck; keep alive one that has heard nothing."""
+        if not subscription.is_open:
             return
         now = self.now()
         due = subscription.touched + self._keepalive_seconds
@@ -310,6 +314,9 @@ class AlertConnectionManager:
 
     def _look_again(self, subscription: Subscription, due: float) -> None:
         now = self.now()
-        seconds_left = subscription.expires_at - self.clock.now().timestamp()
-        at = min(due, now + self._look_seconds, now + seconds_left)
-        subscription.slot = self._wheel.put(subscription, max(at, now))
+        subscription.slot = self._wheel.put(subscription, max(now, min(due, now + self._look_seconds)))
+
+    def _end_expired(self) -> None:
+        """End every subscriber whose token has ended: to the second, as tokens tell it."""
+        for subscription in self._tokens.due(self.clock.now().timestamp()):
+            subscription.close(ClosingReason.TOKEN_EXPIRED)

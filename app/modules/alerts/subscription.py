@@ -65,11 +65,26 @@ class Showing:
     after: int = 0
 
 
-class Subscription(Feed[LogEntry]):
+class _Written(Feed[LogEntry]):
+    """What the fan-out touches for each event, in one class of its own, so that it lies side by side in memory.
+
+    Between two writes the kernel has used the processor's caches for itself: with thousands of
+    subscribers each further line of memory costs a tenth of what delivering an event does.
+    """
+
+    __slots__ = ("send", "sent", "touched")
+
+    send: Callable[[bytes], int]
+    sent: int
+    touched: float
+
+
+class Subscription(_Written):
     """A reader of the log: what it may see, how far it has come, and when its right ends.
 
     Attributes:
-        expires_at: when its token ends, as a POSIX time.
+        expires_at: when its token ends, in whole seconds of POSIX time, as tokens tell it.
+        expiry_slot: where it lies in the manager's wheel of tokens.
         touched: when it was last written to, as `time.monotonic` counts.
         showing: the snapshot that it is to be given next, before anything else.
         unsent_bytes, stuck_since: how a paused connection looked when it last made progress.
@@ -86,18 +101,16 @@ class Subscription(Feed[LogEntry]):
         "_tells_scope",
         "closing",
         "expires_at",
+        "expiry_slot",
         "is_open",
         "mask",
         "on_end",
         "opened_at",
         "scope",
-        "send",
-        "sent",
         "showing",
         "sink",
         "slot",
         "stuck_since",
-        "touched",
         "unsent_bytes",
         "user_id",
         "wire",
@@ -126,18 +139,18 @@ class Subscription(Feed[LogEntry]):
         if not start.recovered and start.wants_snapshot:
             self.showing, self._newcomers = Showing(None), frozenset()
         self.sink = sink
-        self.send: Callable[[bytes], int] = sink.send
+        self.send = sink.send
         self.wire = wire
         self.see(scope)
         self.user_id = user_id
-        self.expires_at = expires_at.timestamp()
+        self.expires_at = int(expires_at.timestamp())
         self.closing: ClosingReason | None = None
         self.is_open = True
         self.on_end: Callable[[], None] | None = None
         self.sent = 0
         self.opened_at = self.touched = self.stuck_since = now
         self.unsent_bytes = 0
-        self.slot = 0
+        self.slot = self.expiry_slot = 0
 
     def see(self, scope: Scope) -> None:
         """What it may see from here on; the index is the manager's to change."""
