@@ -583,7 +583,9 @@ async def test_what_nobody_acknowledges_escalates_when_it_is_due_and_acknowledgi
 
 
 async def test_an_escalation_that_is_due_takes_none_along_that_is_not(tmp_path: Path) -> None:
-    """Fails when the query for due rows does not compare the time (checked so)."""
+    """Fails when neither the query for due rows nor the state machine compares the time (checked so; each
+    of them alone is enough, and `test_lifecycle` has the second).
+    """
     clock = SetClock()
     async with serving(tmp_path, clock=clock) as server:
         await nurse_and_admin(server)
