@@ -98,12 +98,8 @@ class ServerProcess:
         return family
 
     def cpu_seconds(self) -> float:
-        """User and system time of all of them so far, with that of children that have ended."""
-        ticks = 0
-        for pid in self.pids():
-            if stat := _stat(pid):
-                ticks += sum(int(stat[field]) for field in (11, 12, 13, 14))  # utime stime cutime cstime
-        return ticks / _TICKS_PER_SECOND
+        """User and system time of all their threads so far."""
+        return sum(_cpu_seconds(pid) for pid in self.pids())
 
     def resident_bytes(self) -> int:
         """Resident memory of all of them; the kernel's socket buffers are in no process's."""
@@ -140,6 +136,22 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _cpu_seconds(pid: int) -> float:
+    """By the scheduler's own count, in nanoseconds, where the kernel keeps one for each thread.
+
+    The times in /proc/PID/stat are sampled with the clock's tick. What a server does at a steady pace
+    falls in step with it, and comes out a fifth too large or too small.
+    """
+    try:
+        threads = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    except OSError:
+        threads = []
+    if threads:
+        return sum(int(text.split()[0]) for text in threads) / 1e9
+    stat = _stat(pid)
+    return sum(int(stat[field]) for field in (11, 12, 13, 14)) / _TICKS_PER_SECOND if stat else 0.0
 
 
 def _stat(pid: int) -> list[str]:

@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any, cast
 
 import structlog
+from starlette.responses import Response
 from starlette.types import Message, Receive, Send
 from starlette.types import Scope as ASGIScope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -278,18 +279,20 @@ class StreamingProtocol(HttpToolsProtocol):
         if self._refusal is None:
             super().handle_websocket_upgrade()
         else:
-            retry_after = self._refusal.headers["Retry-After"].encode()
-            self.transport.write(
-                b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n"
-                b"retry-after: %b\r\n\r\n" % retry_after
-            )
+            # There is no task for it, nor will be: the answer is written as it is.
+            answer = self._problem(self._refusal)
+            headers = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
+            self.transport.write(b"HTTP/1.1 503 Service Unavailable\r\n%b\r\n%b" % (headers, bytes(answer.body)))
             self.transport.close()
 
     async def _refuse(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         assert self._refusal is not None
-        error = self._refusal
-        headers = {**error.headers, "Connection": "close"}
-        await problem_response(error.status, error.code, error.detail, headers=headers)(scope, receive, send)
+        await self._problem(self._refusal)(scope, receive, send)
+
+    @staticmethod
+    def _problem(refusal: LimitReached) -> Response:
+        headers = {**refusal.headers, "Connection": "close"}
+        return problem_response(refusal.status, refusal.code, refusal.detail, headers=headers)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

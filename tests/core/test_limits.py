@@ -165,3 +165,16 @@ async def test_a_websocket_takes_a_connection_like_any_other(tmp_path: Path) -> 
         address = server.socket_address("/api/v1/alerts/ws", **LISTEN)
         async with connect(address, additional_headers=server.bearer("nurse")), idle_connections(server, 19):
             assert code_of(await server.call("GET", "/healthz")) == (503, "too_many_connections")
+
+
+async def test_a_websocket_that_is_one_too_many_is_told_which_limit_it_was(tmp_path: Path) -> None:
+    async with serving(tmp_path, max_connections=20) as server:
+        await server.user("nurse", Role.NURSE)
+        await server.patient("P1", "nurse")
+        address = server.socket_address("/api/v1/alerts/ws", **LISTEN)
+        async with idle_connections(server, 20):
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(address, additional_headers=server.bearer("nurse"))
+    answer = refused.value.response
+    assert (answer.status_code, json.loads(answer.body or b"{}").get("code")) == (503, "too_many_connections")
+    assert int(answer.headers["Retry-After"]) > 0

@@ -35,7 +35,7 @@ READERS = 8
 RETRY_SECONDS = 0.5
 
 #: The precision of keepalives, of the end of tokens, and of noticing that a reader is stuck.
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.2
 
 #: Streams are told to go elsewhere at least at this rate, so that few of them are told at once.
 LEAST_DRAINED_PER_SECOND = 500
