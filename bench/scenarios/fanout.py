@@ -37,12 +37,12 @@ MOST_OTHERS_SHARE = 0.05
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subscribers", type=counts, default=[1000, 5000], help="how many, comma-separated")
-    parser.add_argument("--events", type=int, default=200, help="events in each round")
+    parser.add_argument("--events", type=int, default=100, help="events in each round")
     parser.add_argument("--rounds", type=int, default=3, help="rounds in which every server has its turn")
     parser.add_argument(
         "--deliveries",
         type=float,
-        default=30_000,
+        default=40_000,
         help="the pace, in deliveries per second over all subscribers; who cannot keep it takes longer",
     )
     add_peers(parser)

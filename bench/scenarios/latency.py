@@ -27,7 +27,7 @@ QUICK = ["--subscribers", "200", "--events", "20", "--rounds", "1"]
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subscribers", type=counts, default=[5000], help="how many, comma-separated")
-    parser.add_argument("--events", type=int, default=200, help="events in each round")
+    parser.add_argument("--events", type=int, default=100, help="events in each round")
     parser.add_argument("--rounds", type=int, default=3, help="rounds in which every server has its turn")
     parser.add_argument("--deliveries", type=float, default=15_000, help="the pace, in deliveries per second")
     add_peers(parser, ("nchan",))
