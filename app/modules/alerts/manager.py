@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import anyio
 import anyio.lowlevel
@@ -25,7 +26,7 @@ from app.modules.alerts.audience import AudienceIndex
 from app.modules.alerts.encoding import ClosingReason, NotRecovered, Wire
 from app.modules.alerts.fanout import SLICE_SECONDS, Fanout
 from app.modules.alerts.recent import RecentLog
-from app.modules.alerts.schemas import Cursor, LogEntry, LogReader, NotACursor
+from app.modules.alerts.schemas import Cursor, LogEntry, LogPage, LogReader, NotACursor
 from app.modules.alerts.subscription import Start, Subscription
 
 #: So many subscribers that are behind read the database at the same time.
@@ -248,33 +249,39 @@ class AlertConnectionManager:
         while True:
             subscription = await self._behind.get()
             try:
-                await self._read_page(subscription)
+                scope, page = subscription.scope, await self._read_page(subscription)
             except Exception:
                 # Nobody loses anything by it: the page is asked for again, and who waits for it waits longer.
                 self.metrics.worker_failures.labels(worker="log_reader").inc()
                 _log.exception("alerts.page_failed", retry_in_seconds=RETRY_SECONDS)
                 await anyio.sleep(RETRY_SECONDS)
                 self._behind.put_nowait(subscription)
-            else:
-                subscription.page_came()
-                # A page that was in memory has cost no waiting; others are to have their turn all the same.
-                await anyio.lowlevel.checkpoint()
+                continue
+            # Rights that changed meanwhile make it another question.
+            answer = page if scope is subscription.scope else None
+            self._guarded(subscription, partial(subscription.page_came, answer))
+            # A page that was in memory has cost no waiting; others are to have their turn all the same.
+            await anyio.lowlevel.checkpoint()
 
-    async def _read_page(self, subscription: Subscription) -> None:
+    async def _read_page(self, subscription: Subscription) -> LogPage | None:
         if subscription.has_ended():
-            return
-        scope, showing = subscription.scope, subscription.showing
-        if showing is not None:
-            page = await self.log.open_alerts(
-                scope, through=subscription.position, after=showing.after, patient_ids=showing.patient_ids
-            )
-        else:
-            held = self.recent.page(scope, after=subscription.position)
-            page = held or await self.log.page(scope, after=subscription.position)
+            return None
         self.metrics.catch_up_pages.inc()
-        # Rights that changed meanwhile make it another question.
-        if not subscription.has_ended() and scope is subscription.scope:
-            subscription.take(page)
+        scope, showing, position = subscription.scope, subscription.showing, subscription.position
+        if showing is not None:
+            return await self.log.open_alerts(
+                scope, through=position, after=showing.after, patient_ids=showing.patient_ids
+            )
+        return self.recent.page(scope, after=position) or await self.log.page(scope, after=position)
+
+    def _guarded(self, subscription: Subscription, step: Callable[[], None]) -> None:
+        """Do something with one subscription; what goes wrong there ends it, and touches no other."""
+        try:
+            step()
+        except Exception:
+            _log.exception("alerts.stream_failed", transport=subscription.wire.transport)
+            subscription.sink.abort()
+            subscription.left()
 
     # --- time ------------------------------------------------------------------------------------
 
@@ -285,10 +292,7 @@ class AlertConnectionManager:
             self._end_expired()
             until = self.now() + SLICE_SECONDS
             for subscription in self._wheel.due(self.now()):
-                try:
-                    self._look_at(subscription)
-                except Exception:
-                    _log.exception("alerts.look_failed", transport=subscription.wire.transport)
+                self._guarded(subscription, partial(self._look_at, subscription))
                 if self.now() >= until:
                     await anyio.lowlevel.checkpoint()
                     until = self.now() + SLICE_SECONDS
@@ -319,4 +323,4 @@ class AlertConnectionManager:
     def _end_expired(self) -> None:
         """End every subscriber whose token has ended: to the second, as tokens tell it."""
         for subscription in self._tokens.due(self.clock.now().timestamp()):
-            subscription.close(ClosingReason.TOKEN_EXPIRED)
+            self._guarded(subscription, partial(subscription.close, ClosingReason.TOKEN_EXPIRED))

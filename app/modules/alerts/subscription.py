@@ -203,20 +203,11 @@ class Subscription(_Written):
         """The connection takes bytes again."""
         self.proceed()
 
-    def take(self, page: LogPage) -> None:
-        """Give the client the page that it was waiting for."""
-        if self.showing is not None:
-            self.showing = None if page.is_last else Showing(self.showing.patient_ids, page.through)
-            if page.entries:
-                self.sent += len(page.entries)
-                self._manager.count_delivered(self.wire, len(page.entries))
-                self._write(self.wire.snapshot(page.entries))
-        else:
-            self._take_events(page)
-
-    def page_came(self) -> None:
-        """Whatever became of the page that it was waiting for: it waits no more."""
+    def page_came(self, page: LogPage | None) -> None:
+        """Give the client the page that it was waiting for; without one it is asked for again."""
         self._is_waiting = False
+        if page is not None and not self.has_ended():
+            self._take(page)
         self.proceed()
 
     def offer(self, entry: LogEntry) -> None:
@@ -292,6 +283,16 @@ class Subscription(_Written):
         self.sent += len(entries)
         self._manager.count_delivered(self.wire, len(entries))
         self._write(self.wire.events(entries))
+
+    def _take(self, page: LogPage) -> None:
+        if self.showing is None:
+            self._take_events(page)
+            return
+        self.showing = None if page.is_last else Showing(self.showing.patient_ids, page.through)
+        if page.entries:
+            self.sent += len(page.entries)
+            self._manager.count_delivered(self.wire, len(page.entries))
+            self._write(self.wire.snapshot(page.entries))
 
     def _take_events(self, page: LogPage) -> None:
         self.advance(page.through, head=self._manager.head)

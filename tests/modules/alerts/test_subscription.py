@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ from app.core.sinks import SinkOwner, unframed
 from app.modules.alerts.encoding import ClosingReason, EventStreamEncoding, NotRecovered, Wire
 from app.modules.alerts.manager import AlertConnectionManager
 from app.modules.alerts.schemas import Cursor, LogBounds, LogEntry, LogPage
+from tests.servers import until
 
 EPOCH = "e"
 PAGE = 2
@@ -265,3 +267,38 @@ def _received(text: str) -> tuple[list[tuple[str, str]], list[int]]:
         [(document["alertId"], document["event"]) for document in snapshot],
         [int(message["id"].rpartition("-")[2]) for message in alerts if "id" in message],
     )
+
+
+@dataclass
+class FailingLog(GrowingLog):
+    """A log that cannot be read a few times."""
+
+    failures: int = 3
+
+    async def page(self, scope: Scope | None, *, after: int) -> LogPage:
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("the database is gone")
+        return await super().page(scope, after=after)
+
+
+async def test_a_page_that_cannot_be_read_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails when a failed page is not put back (the reader then waits for ever; checked so)."""
+    monkeypatch.setattr("app.modules.alerts.manager.RETRY_SECONDS", 0.01)
+    log = FailingLog([("a", False, True), ("b", False, True), ("c", False, True)])
+    while log.to_come:
+        log.happen()
+    manager = AlertConnectionManager(
+        log, SystemClock(), Metrics(), keepalive_seconds=60, slow_consumer_seconds=60, queue_limit=10, recent_bytes=0
+    )
+    await manager.start()
+    sink, wire = NarrowSink(room=100), Wire(EventStreamEncoding(retry_ms=1000), unframed)
+    reading = asyncio.create_task(manager.run())
+    start = await manager.where_to_start(str(Cursor(EPOCH, 0)))
+    subscription = manager.open(NURSE, start, sink=sink, wire=wire, user_id="nurse", expires_at=TOMORROW)
+    await until(lambda: b"stream.ready" in sink.taken)
+    subscription.close(ClosingReason.DRAINING)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    assert _received(sink.taken.decode()) == ([], [1, 2, 3])
+    assert log.failures == 0
