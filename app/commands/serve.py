@@ -77,18 +77,22 @@ class TocsinServer(uvicorn.Server):
             gc.freeze()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain at the first signal; at the second end at once."""
+        """Drain at the first signal; at the second end at once.
+
+        Nothing is logged here: the signal may have come in the middle of another line, whose lock
+        this thread holds then, and would wait for itself for ever.
+        """
         self._signals += 1
         if self._signals > 1 and self._owns_process:
-            _log.warning("server.stopped_at_once", signal=signal.Signals(sig).name)
+            os.write(2, f"tocsin: stopped at once by {signal.Signals(sig).name}\n".encode())
             os._exit(128 + sig)
         if self._loop is None or not self.started:
             super().handle_exit(sig, frame)
             return
-        _log.info("server.draining", signal=signal.Signals(sig).name, streams=self._manager.open_count())
         self._loop.call_soon_threadsafe(self._begin_to_drain, sig, frame)
 
     def _begin_to_drain(self, sig: int, frame: FrameType | None) -> None:
+        _log.info("server.draining", signal=signal.Signals(sig).name, streams=self._manager.open_count())
         self._draining = asyncio.ensure_future(self._drain_and_stop(sig, frame))
 
     async def _drain_and_stop(self, sig: int, frame: FrameType | None) -> None:
