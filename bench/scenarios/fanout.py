@@ -7,15 +7,16 @@ import gc
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from bench.load import Load
-from bench.machine import SERVER_CORE, busy_seconds, can_pin, raise_file_limit
+from bench.machine import SERVER_CORE, busy_seconds, can_pin
 from bench.measures import Latency, number, percent, ratio
 from bench.options import add_peers, counts
 from bench.progress import say
 from bench.results import Result, Table
-from bench.running import SERVER_TROUBLE, chosen_peers, loaded, running
+from bench.rounds import in_rounds
+from bench.running import loaded, running
 from bench.servers import OURS, Server
 
 NAME = "fanout"
@@ -75,21 +76,7 @@ class Round:
 
 
 def run(options: argparse.Namespace) -> Result:
-    result = Result(NAME, vars(options))
-    kinds: list[type[Server]] = [OURS, *chosen_peers(options.peers, result)]
-    raise_file_limit(max(options.subscribers) + 100)
-    for subscribers in options.subscribers:
-        rounds: dict[str, list[Round]] = {kind.name: [] for kind in kinds}
-        for turn in range(1, options.rounds + 1):
-            for kind in kinds:
-                where = f"{kind.name}, {subscribers:,} subscribers, round {turn}"
-                try:
-                    rounds[kind.name].append(_take_turn(kind, subscribers, options, where, result))
-                except SERVER_TROUBLE as error:
-                    result.failed(where, error)
-        result.raw += [asdict(one) for turns in rounds.values() for one in turns]
-        _report(result, subscribers, kinds, rounds)
-    return result
+    return in_rounds(NAME, options, _take_turn, _report)
 
 
 def _take_turn(kind: type[Server], subscribers: int, options: argparse.Namespace, where: str, result: Result) -> Round:
