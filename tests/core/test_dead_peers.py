@@ -123,6 +123,26 @@ async def test_a_frozen_reader_is_closed_for_good_and_gets_everything_when_it_co
             assert again.seqs == list(range(int(last) + 1, raised + 1))
 
 
+async def test_a_reader_that_takes_nothing_is_closed_as_a_slow_one_and_not_given_up_as_a_dead_one(
+    tmp_path: Path,
+) -> None:
+    """Linux gives up a peer that takes nothing, although it acknowledges, after TCP_USER_TIMEOUT. Fails when
+    that stays as it is while the connection is paused (checked so): the kernel is quicker then.
+    """
+    async with serving(tmp_path, subscriber_queue=5, slow_consumer_seconds=4, dead_peer_seconds=2) as server:
+        await nurse_and_admin(server)
+        async with server.stream("nurse") as slow:
+            await slow.control("stream.ready")
+            slow.stop_reading()
+            raised = 0
+            while server.manager.open_count(lambda s: s.sink.is_paused) == 0:
+                await server.raise_alert(f"c{raised}", context={"padding": "x" * 30_000})
+                raised += 1
+            await until(lambda: server.manager.open_count() == 0)
+            slow.read_again()
+        assert metric(server, 'tocsin_streams_closed_total{reason="slow_consumer",transport="sse"}') == 1
+
+
 async def _raise_until_closed(server: RunningServer) -> int:
     raised = 0
     while server.manager.open_count() == 1:
