@@ -25,6 +25,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.core.bus import Bus
 from app.core.db import Base, Database, UTCDateTime
 from app.core.roles import Role, to_mask
+from app.core.tasks import until_beat
 
 SUBJECT = "access.changed"
 
@@ -170,7 +171,7 @@ class AccessChanges:
         unsubscribe = self._bus.subscribe(SUBJECT, lambda _message: self._wake.set())
         try:
             while True:
-                with anyio.move_on_after(self._poll_seconds):
+                with anyio.move_on_after(until_beat(self._poll_seconds)):
                     await self._wake.wait()
                 self._wake = anyio.Event()
                 await self.catch_up()

@@ -72,7 +72,7 @@ class Settings(BaseSettings):
         25, ge=2, le=3600, description="A peer that has acknowledged nothing for so long is taken for gone."
     )
     loop_lag_period_seconds: float = Field(
-        0.1,
+        0.5,
         gt=0,
         le=60,
         description="How often the event loop is asked how late it is; a hold shows to this precision.",

@@ -37,10 +37,21 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]], metrics: 
         pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
 
 
+def until_beat(period_seconds: float) -> float:
+    """How long it is until the loop's clock shows a whole number of periods, or the one after if that is very near.
+
+    What a node looks at now and then it looks at in the same moments: a quiet one then wakes twice a
+    second instead of twenty times, and waking costs more than most of what is looked at.
+    """
+    left = period_seconds - asyncio.get_running_loop().time() % period_seconds
+    return left if left > period_seconds / 10 else left + period_seconds
+
+
 async def measure_loop_lag(metrics: Metrics, *, period_seconds: float) -> None:
     """Note for ever how late the loop is, which is how long it has been held by one thing."""
     loop = asyncio.get_running_loop()
     while True:
-        due = loop.time() + period_seconds
-        await asyncio.sleep(period_seconds)
+        wait = until_beat(period_seconds)
+        due = loop.time() + wait
+        await asyncio.sleep(wait)
         metrics.loop_lag.observe(max(0.0, loop.time() - due))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import anyio
 
 from app.core.clock import Clock
+from app.core.tasks import until_beat
 from app.modules.alerts.service import AlertService
 
 #: Timers that another node has armed are found by looking this often; our own wake the worker.
@@ -62,7 +63,8 @@ class EscalationWorker:
             self._wake.set()
 
     def _pause_seconds(self, next_due: datetime | None) -> float:
+        longest_seconds = until_beat(self._longest_pause_seconds)
         if next_due is None:
-            return self._longest_pause_seconds
+            return longest_seconds
         until_due = (next_due - self._clock.now()).total_seconds()
-        return min(max(until_due, SHORTEST_PAUSE_SECONDS), self._longest_pause_seconds)
+        return min(max(until_due, SHORTEST_PAUSE_SECONDS), longest_seconds)

@@ -179,7 +179,7 @@ class StoredLog:
         self._page_size = page_size
 
     async def bounds(self) -> LogBounds:
-        return await self._db.run_read(_bounds)
+        return await self._db.glance(_bounds)
 
     async def newest(self, *, through: int, limit_bytes: int) -> list[LogEntry]:
         def read(connection: sa.Connection) -> list[LogEntry]:

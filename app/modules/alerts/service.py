@@ -191,7 +191,7 @@ class AlertService:
 
     async def next_escalation_at(self) -> datetime | None:
         """When the next escalation is due."""
-        return await self._db.run_read(repository.next_due_at)
+        return await self._db.glance(repository.next_due_at)
 
     async def escalate_due(self) -> int:
         """Act on the escalations that are due, a bounded number at once, and say how many those were."""

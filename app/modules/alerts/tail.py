@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import anyio
 
 from app.core.bus import Bus
+from app.core.tasks import until_beat
 from app.modules.alerts.schemas import LogEntry, LogReader
 
 #: What is published says how far the log goes now.
@@ -57,7 +58,7 @@ class LogTail:
             while True:
                 self._wake = anyio.Event()
                 await self._read_on()
-                with anyio.move_on_after(self._poll_seconds):
+                with anyio.move_on_after(until_beat(self._poll_seconds)):
                     await self._wake.wait()
         finally:
             unsubscribe()
@@ -67,7 +68,7 @@ class LogTail:
             self._wake.set()
 
     async def _read_on(self) -> None:
-        is_last = False
+        is_last = (await self._log.bounds()).head <= self.position
         while not is_last:
             page = await self._log.page(None, after=self.position)
             is_last = page.is_last
