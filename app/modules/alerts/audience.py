@@ -1,67 +1,70 @@
-"""Who may see which event: subscribers by patient and by the roles that they listen in."""
+"""Who may see which event: cohorts of subscribers, by patient and by the roles that they listen in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from app.core.access import Scope
+from app.core.roles import to_mask
+from app.modules.alerts.cohort import Cohort
 from app.modules.alerts.encoding import Wire
 from app.modules.alerts.schemas import LogEntry
-from app.modules.alerts.subscription import EVERY_AUDIENCE, Subscription
 
-#: Subscribers that see the same audiences and get the same bytes.
-_Group = tuple[int, Wire]
+#: The mask of those who see events whoever they are addressed to.
+_EVERY_AUDIENCE = -1
 
-#: In the order in which they came, which is about the order in which they, and what the kernel keeps for
-#: their sockets, lie in memory: delivery in any other order costs a third more.
-_Members = dict[Subscription, None]
-_Groups = dict[_Group, _Members]
+#: What the subscribers of a cohort have in common: patients (none: all of them), roles, and the wire.
+_Key = tuple[frozenset[str] | None, int, Wire]
 
 
 class AudienceIndex:
-    """Finds the subscribers of an event without looking at any other."""
+    """Finds the cohorts of an event without looking at any other."""
 
     def __init__(self) -> None:
-        self._of_patient: dict[str, _Groups] = {}
-        self._of_everyone: _Groups = {}
+        self._cohorts: dict[_Key, Cohort] = {}
+        self._of_patient: dict[str, dict[_Key, Cohort]] = {}
+        self._of_everyone: dict[_Key, Cohort] = {}
 
-    def add(self, subscription: Subscription) -> None:
-        for groups in self._places_of(subscription):
-            groups.setdefault(_group_of(subscription), {})[subscription] = None
+    def join(self, scope: Scope, wire: Wire) -> Cohort:
+        """The cohort of one subscriber more, which leaves it with `leave`."""
+        key = _key_of(scope, wire)
+        cohort = self._cohorts.get(key)
+        if cohort is None:
+            cohort = self._cohorts[key] = Cohort(key[1], wire)
+            for patient_id in scope.patient_ids or ():
+                self._of_patient.setdefault(patient_id, {})[key] = cohort
+            if scope.patient_ids is None:
+                self._of_everyone[key] = cohort
+        cohort.size += 1
+        return cohort
 
-    def remove(self, subscription: Subscription) -> None:
-        """Take a subscription out of everywhere that its scope has put it."""
-        group = _group_of(subscription)
-        for groups in self._places_of(subscription):
-            subscriptions = groups.get(group, {})
-            subscriptions.pop(subscription, None)
-            if not subscriptions:
-                groups.pop(group, None)
-        for patient_id in subscription.scope.patient_ids or ():
-            if not self._of_patient[patient_id]:
+    def leave(self, scope: Scope, wire: Wire) -> None:
+        """Have one subscriber less with this scope and wire."""
+        key = _key_of(scope, wire)
+        cohort = self._cohorts[key]
+        cohort.size -= 1
+        if cohort.size:
+            return
+        del self._cohorts[key]
+        self._of_everyone.pop(key, None)
+        for patient_id in scope.patient_ids or ():
+            cohorts = self._of_patient[patient_id]
+            del cohorts[key]
+            if not cohorts:
                 del self._of_patient[patient_id]
 
-    def of(self, entry: LogEntry) -> dict[Wire, list[Subscription]]:
-        """Who may see an event, by the wire that they read it over."""
-        audience: dict[Wire, list[Subscription]] = {}
-        for groups in (self._of_patient.get(entry.patient_id, {}), self._of_everyone):
-            for (mask, wire), subscriptions in groups.items():
-                if mask == EVERY_AUDIENCE or entry.audience & mask:
-                    audience.setdefault(wire, []).extend(subscriptions)
-        return audience
+    def of(self, entry: LogEntry) -> list[Cohort]:
+        """Those who may see an event."""
+        return [
+            cohort
+            for cohorts in (self._of_patient.get(entry.patient_id, {}), self._of_everyone)
+            for cohort in cohorts.values()
+            if cohort.mask == _EVERY_AUDIENCE or entry.audience & cohort.mask
+        ]
 
     def __len__(self) -> int:
-        """How many places hold a subscription."""
-        groups = (self._of_everyone, *self._of_patient.values())
-        return sum(len(subscriptions) for found in groups for subscriptions in found.values())
-
-    def _places_of(self, subscription: Subscription) -> Iterator[_Groups]:
-        patient_ids = subscription.scope.patient_ids
-        if patient_ids is None:
-            yield self._of_everyone
-        else:
-            for patient_id in patient_ids:
-                yield self._of_patient.setdefault(patient_id, {})
+        """How many subscribers there are, and how many places that a patient has."""
+        return sum(cohort.size for cohort in self._cohorts.values()) + len(self._of_patient)
 
 
-def _group_of(subscription: Subscription) -> _Group:
-    return subscription.mask, subscription.wire
+def _key_of(scope: Scope, wire: Wire) -> _Key:
+    mask = _EVERY_AUDIENCE if scope.sees_every_audience else to_mask(scope.roles)
+    return scope.patient_ids, mask, wire

@@ -29,8 +29,7 @@ class Feed(Generic[Entry]):
     Attributes:
         position: everything up to here has been handed out, or was not meant for this subscriber.
         is_live: whether entries are taken as they come; if not, the log is to be read from `position`.
-        is_ready: whether a new entry is to be handed out at once. Whoever does so sets `position`
-            itself: it is the fan-out's innermost loop.
+        is_ready: whether a new entry is to be handed out at once. Whoever does so sets `position`.
         is_blocked: whether the connection takes nothing for now.
     """
 

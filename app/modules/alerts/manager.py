@@ -21,6 +21,7 @@ from app.core.access import Scope
 from app.core.clock import Clock
 from app.core.metrics import Metrics
 from app.core.sinks import Sink
+from app.core.tasks import until_beat
 from app.core.timers import TimerWheel
 from app.modules.alerts.audience import AudienceIndex
 from app.modules.alerts.encoding import ClosingReason, NotRecovered, Wire
@@ -36,7 +37,10 @@ READERS = 8
 RETRY_SECONDS = 0.5
 
 #: The precision of keepalives, of the end of tokens, and of noticing that a reader is stuck.
-TICK_SECONDS = 0.2
+TICK_SECONDS = 0.5
+
+#: Between two groups of streams that are told to go elsewhere.
+DRAIN_TURN_SECONDS = 0.2
 
 #: Streams are told to go elsewhere at least at this rate, so that few of them are told at once.
 LEAST_DRAINED_PER_SECOND = 500
@@ -49,7 +53,6 @@ class AlertConnectionManager:
 
     Attributes:
         epoch: the name of the log.
-        head: the number up to which entries have been handed to the fan-out.
         recent: the newest part of the log, in memory.
     """
 
@@ -69,7 +72,6 @@ class AlertConnectionManager:
         self.metrics = metrics
         self.now = time.monotonic
         self.epoch = ""
-        self.head = 0
         self.recent = RecentLog(limit_bytes=recent_bytes)
         self.is_draining = False
         self._keepalive_seconds = keepalive_seconds
@@ -85,10 +87,15 @@ class AlertConnectionManager:
         self._open: set[Subscription] = set()
         self._of_user: Counter[str] = Counter()
 
+    @property
+    def head(self) -> int:
+        """The number up to which entries have been handed to the fan-out."""
+        return self._fanout.head
+
     async def start(self) -> None:
         """Learn which log this is, and its newest part; must run before the first subscriber comes."""
         bounds = await self.log.bounds()
-        self.epoch, self.head = bounds.epoch, bounds.head
+        self.epoch, self._fanout.head = bounds.epoch, bounds.head
         newest = await self.log.newest(through=self.head, limit_bytes=self._recent_bytes)
         self.recent.begin(newest, head=self.head)
 
@@ -107,10 +114,8 @@ class AlertConnectionManager:
         """
         for entry in entries:
             self.recent.add(entry)
-            self.head = entry.seq
-            for wire, targets in self._index.of(entry).items():
-                self._fanout.add(entry, wire, targets)
-        self.head = max(self.head, through)
+            self._fanout.add(entry, self._index.of(entry))
+        self._fanout.head = max(self.head, through)
         self.metrics.log_head.set(self.head)
         self._fanout.run()
 
@@ -143,9 +148,9 @@ class AlertConnectionManager:
         subscription = Subscription(
             self,
             scope,
+            self._index.join(scope, wire),
             start,
             sink=sink,
-            wire=wire,
             user_id=user_id,
             expires_at=expires_at,
             queue_limit=self._queue_limit,
@@ -157,7 +162,6 @@ class AlertConnectionManager:
         self.metrics.streams_open.labels(transport=wire.transport, role=scope.role).inc()
         self._open.add(subscription)
         self._of_user[user_id] += 1
-        self._index.add(subscription)
         self._look_again(subscription, subscription.touched)
         subscription.expiry_slot = self._tokens.put(subscription, subscription.expires_at)
         _log.info("stream.opened", transport=wire.transport, role=scope.role, start=began)
@@ -168,7 +172,7 @@ class AlertConnectionManager:
 
     def leave(self, subscription: Subscription) -> None:
         """Forget a subscription; called by itself, once."""
-        self._index.remove(subscription)
+        self._index.leave(subscription.scope, subscription.wire)
         self._wheel.take_out(subscription, subscription.slot)
         self._tokens.take_out(subscription, subscription.expiry_slot)
         self._open.discard(subscription)
@@ -192,22 +196,18 @@ class AlertConnectionManager:
         )
 
     def reindex(self, subscription: Subscription, scope: Scope) -> None:
-        """Give a subscription another scope; from here on it is offered what that one covers.
+        """Give a subscription that reads the log another scope.
 
         One that has been left meanwhile stays out of the index: nobody would take it out again.
         """
         if subscription in self._open:
-            self._index.remove(subscription)
-            subscription.see(scope)
-            self._index.add(subscription)
+            self._index.leave(subscription.scope, subscription.wire)
+            subscription.scope = scope
+            subscription.cohort = self._index.join(scope, subscription.wire)
 
     def read_for(self, subscription: Subscription) -> None:
         """Read the next page for a subscription that is behind, when its turn comes."""
         self._behind.put_nowait(subscription)
-
-    def served_through(self) -> int:
-        """The position up to which every subscriber that is ready has been given what it may see."""
-        return self._fanout.through(self.head)
 
     def count_delivered(self, wire: Wire, events: int) -> None:
         self.metrics.events_delivered.labels(transport=wire.transport).inc(events)
@@ -216,13 +216,14 @@ class AlertConnectionManager:
         """Take no new stream, and end the open ones, spread over the window: this server is about to stop."""
         self.is_draining = True
         open_now = list(self._open)
-        per_turn = max(len(open_now) / max(window_seconds, TICK_SECONDS), LEAST_DRAINED_PER_SECOND) * TICK_SECONDS
+        per_second = max(len(open_now) / max(window_seconds, DRAIN_TURN_SECONDS), LEAST_DRAINED_PER_SECOND)
+        per_turn = per_second * DRAIN_TURN_SECONDS
         while open_now:
             turn, open_now = open_now[: round(per_turn)], open_now[round(per_turn) :]
             for subscription in turn:
                 subscription.close(ClosingReason.DRAINING)
             if open_now:
-                await anyio.sleep(TICK_SECONDS)
+                await anyio.sleep(DRAIN_TURN_SECONDS)
 
     def close_all(self) -> None:
         """End every stream that is still open."""
@@ -288,7 +289,7 @@ class AlertConnectionManager:
     async def _turn_wheel(self) -> None:
         """Look at every subscriber whose time has come, in slices like the fan-out's."""
         while True:
-            await anyio.sleep(TICK_SECONDS)
+            await anyio.sleep(until_beat(TICK_SECONDS))
             self._end_expired()
             until = self.now() + SLICE_SECONDS
             for subscription in self._wheel.due(self.now()):
@@ -302,7 +303,7 @@ class AlertConnectionManager:
         if not subscription.is_open:
             return
         now = self.now()
-        due = subscription.touched + self._keepalive_seconds
+        due = subscription.last_written() + self._keepalive_seconds
         if subscription.sink.is_paused:
             unsent_bytes = subscription.sink.unsent_bytes()
             if unsent_bytes != subscription.unsent_bytes:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import structlog
+
 from app.core.access import Scope
-from app.core.roles import to_mask
 from app.core.sinks import Sink
+from app.modules.alerts.cohort import Cohort
 from app.modules.alerts.encoding import (
     Closing,
     ClosingReason,
@@ -24,7 +26,6 @@ from app.modules.alerts.encoding import (
     Opened,
     Ready,
     Scoped,
-    Wire,
 )
 from app.modules.alerts.feed import Feed
 from app.modules.alerts.schemas import Cursor, LogEntry, LogPage
@@ -32,8 +33,7 @@ from app.modules.alerts.schemas import Cursor, LogEntry, LogPage
 if TYPE_CHECKING:
     from app.modules.alerts.manager import AlertConnectionManager
 
-#: The mask of those who see events whoever they are addressed to.
-EVERY_AUDIENCE = -1
+_log = structlog.get_logger(__name__)
 
 #: Of a snapshot or a replay so much may wait for the connection, so that it comes in few writes.
 ENOUGH_BYTES = 16_384
@@ -65,31 +65,19 @@ class Showing:
     after: int = 0
 
 
-class _Written(Feed[LogEntry]):
-    """What the fan-out touches for each event, in one class of its own, so that it lies side by side in memory.
-
-    Between two writes the kernel has used the processor's caches for itself: with thousands of
-    subscribers each further line of memory costs a tenth of what delivering an event does.
-    """
-
-    __slots__ = ("send", "sent", "touched")
-
-    send: Callable[[bytes], int]
-    sent: int
-    touched: float
-
-
-class Subscription(_Written):
+class Subscription(Feed[LogEntry]):
     """A reader of the log: what it may see, how far it has come, and when its right ends.
 
     Attributes:
+        cohort: those who see the same as this one.
+        place, entered_at: where it stands in the cohort's circle, if it does, and after how many events it
+            came there. While it does, `position`, `sent` and `touched` are those of when it came.
         expires_at: when its token ends, in whole seconds of POSIX time, as tokens tell it.
         expiry_slot: where it lies in the manager's wheel of tokens.
         touched: when it was last written to, as `time.monotonic` counts.
         showing: the snapshot that it is to be given next, before anything else.
         unsent_bytes, stuck_since: how a paused connection looked when it last made progress.
         slot: where it lies in the manager's timer wheel.
-        mask: the roles whose events it sees.
         user_id: whose it is, for the limit on how many one user may have.
     """
 
@@ -100,17 +88,21 @@ class Subscription(_Written):
         "_newcomers",
         "_tells_scope",
         "closing",
+        "cohort",
+        "entered_at",
         "expires_at",
         "expiry_slot",
         "is_open",
-        "mask",
         "on_end",
         "opened_at",
+        "place",
         "scope",
+        "sent",
         "showing",
         "sink",
         "slot",
         "stuck_since",
+        "touched",
         "unsent_bytes",
         "user_id",
         "wire",
@@ -120,10 +112,10 @@ class Subscription(_Written):
         self,
         manager: AlertConnectionManager,
         scope: Scope,
+        cohort: Cohort,
         start: Start,
         *,
         sink: Sink,
-        wire: Wire,
         user_id: str,
         expires_at: datetime,
         queue_limit: int,
@@ -139,9 +131,11 @@ class Subscription(_Written):
         if not start.recovered and start.wants_snapshot:
             self.showing, self._newcomers = Showing(None), frozenset()
         self.sink = sink
-        self.send = sink.send
-        self.wire = wire
-        self.see(scope)
+        self.wire = cohort.wire
+        self.scope = scope
+        self.cohort = cohort
+        self.place: int | None = None
+        self.entered_at = 0
         self.user_id = user_id
         self.expires_at = int(expires_at.timestamp())
         self.closing: ClosingReason | None = None
@@ -152,11 +146,6 @@ class Subscription(_Written):
         self.unsent_bytes = 0
         self.slot = self.expiry_slot = 0
 
-    def see(self, scope: Scope) -> None:
-        """What it may see from here on; the index is the manager's to change."""
-        self.scope = scope
-        self.mask = EVERY_AUDIENCE if scope.sees_every_audience else to_mask(scope.roles)
-
     def begin(self, start: Start) -> None:
         """Say that the stream is open, and give the client what it has come for."""
         if self.sink.is_paused:
@@ -166,33 +155,29 @@ class Subscription(_Written):
 
     def proceed(self) -> None:
         """Go on as far as the connection, and what is in memory, allow."""
-        while self.closing is None and not self._is_waiting and not self.has_ended():
-            if self.sink.is_paused and self.sink.unsent_bytes() > ENOUGH_BYTES:
-                return
-            if self._tells_scope:
-                self._tells_scope = False
-                self._say(Scoped(self.scope.patient_ids or frozenset()))
-            elif self.showing is not None:
-                self._wait_for_page()
-            elif self._newcomers:
-                self.showing, self._newcomers = Showing(self._newcomers), frozenset()
-            elif not self.is_live:
-                page = self._manager.recent.page(self.scope, after=self.position)
-                if page is None:
-                    self._wait_for_page()
-                else:
-                    self._take_events(page)
-                    if not page.is_last:
-                        self._wait_for_page()
-            elif self._is_joining:
-                self._is_joining = False
-                self._say(Ready(self._cursor(), self.sent))
-            elif self.sink.is_paused:
-                return
-            elif waiting := self.unblock():
-                self._write_events(waiting)
-            else:
-                return
+        self._go_on()
+        if self.is_live:
+            self.cohort.enter(self, head=self._manager.head)
+
+    def block(self) -> None:
+        missing = self.cohort.step_aside(self, head=self._manager.head)
+        super().block()
+        for entry in missing:
+            self.offer(entry)
+
+    def fall_behind(self) -> None:
+        self.cohort.leave(self, head=self._manager.head)
+        super().fall_behind()
+
+    def reached(self) -> int:
+        """The position up to which it has been given everything that it may see."""
+        if self.place is not None:
+            return self.cohort.position_of(self.place, head=self._manager.head)
+        return self.settle(self._manager.head) if self.is_ready else self.position
+
+    def last_written(self) -> float:
+        """When it was last written to, as `time.monotonic` counts."""
+        return self.touched if self.place is None else max(self.touched, self.cohort.touched)
 
     def pause(self) -> None:
         """The connection takes nothing for now."""
@@ -220,22 +205,14 @@ class Subscription(_Written):
         elif not self.keep(entry):
             self._manager.metrics.queue_overflows.inc()
 
-    def give(self, overtaken: Sequence[LogEntry]) -> None:
-        """Offer those of these earlier events that it may see and has not had."""
-        for entry in overtaken:
-            if entry.seq > self.position and self.scope.covers(entry.patient_id, entry.audience):
-                self.offer(entry)
-
     def spill(self, rest: bytes) -> None:
         """The connection took a part of a frame: the rest follows as soon as it takes more."""
         self.sink.write(rest)
 
     def keep_alive(self) -> None:
         """Tell a client that has heard nothing for a while that the stream lives, and where it stands."""
-        if self.is_ready:
-            self.settle(self._manager.served_through())
         # Before it is ready the client may be in the middle of a snapshot, and must not take it for whole.
-        self._say(Keepalive(None if self._is_joining else self._cursor()))
+        self._say(Keepalive(None if self._is_joining else Cursor(self._manager.epoch, self.reached())))
 
     def close(self, reason: ClosingReason) -> None:
         """End it: what it has not been handed yet, it is not handed any more."""
@@ -252,6 +229,13 @@ class Subscription(_Written):
             self.fall_behind()
             self._manager.leave(self)
 
+    def fail(self, error: Exception) -> None:
+        """End it, because it may lack an event: its client comes back with its cursor."""
+        if not isinstance(error, OSError):
+            _log.error("alerts.delivery_failed", transport=self.wire.transport, exc_info=error)
+        self.sink.abort()
+        self.left()
+
     def has_ended(self) -> bool:
         """Whether the right is over; the time of the token counts from the moment on, not from the next event."""
         if self.closing is None and self._manager.clock.now().timestamp() >= self.expires_at:
@@ -265,11 +249,40 @@ class Subscription(_Written):
         new = covered if scope.roles - self.scope.roles else covered - known
         self._newcomers = (self._newcomers | new) & covered
         self._tells_scope = True
-        self._manager.reindex(self, scope)
-        self.settle(self._manager.served_through())
         # What waits in the queue was chosen by the old scope; the log is asked anew by the new one.
+        self.position = self.reached()
         self.fall_behind()
+        self._manager.reindex(self, scope)
         self.proceed()
+
+    def _go_on(self) -> None:
+        while self.closing is None and not self._is_waiting and not self.has_ended():
+            if self.sink.is_paused and self.sink.unsent_bytes() > ENOUGH_BYTES:
+                return
+            if self._tells_scope:
+                self._tells_scope = False
+                self._say(Scoped(self.scope.patient_ids or frozenset()))
+            elif self.showing is not None:
+                self._wait_for_page()
+            elif self._newcomers:
+                self.showing, self._newcomers = Showing(self._newcomers), frozenset()
+            elif not self.is_live:
+                page = self._manager.recent.page(self.scope, after=self.position)
+                if page is None:
+                    self._wait_for_page()
+                else:
+                    self._take_events(page)
+                    if not page.is_last:
+                        self._wait_for_page()
+            elif self._is_joining:
+                self._is_joining = False
+                self._say(Ready(self._cursor(), self.sent))
+            elif self.sink.is_paused:
+                return
+            elif waiting := self.unblock():
+                self._write_events(waiting)
+            else:
+                return
 
     def _say(self, message: Message) -> None:
         self._write(self.wire.message(message))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,20 +14,22 @@ import msgspec
 from app.core.access import Scope
 from app.core.metrics import Metrics
 from app.core.roles import Role, to_mask
-from app.core.sinks import SinkOwner, unframed
+from app.core.sinks import unframed
+from app.modules.alerts.cohort import BATCH
 from app.modules.alerts.encoding import EventStreamEncoding, Wire
-from app.modules.alerts.fanout import _BATCH, SLICE_SECONDS
+from app.modules.alerts.fanout import SLICE_SECONDS
 from app.modules.alerts.manager import AlertConnectionManager
 from app.modules.alerts.schemas import LogBounds, LogEntry, LogPage
 from app.modules.alerts.subscription import Start, Subscription
 from tests.modules.ward import SetClock
 from tests.servers import until
+from tests.sinks import PacedSink
 
 NURSE = Scope(Role.NURSE, frozenset({Role.NURSE}), frozenset({"P1"}))
 DOCTOR = Scope(Role.DOCTOR, frozenset({Role.DOCTOR}), frozenset({"P1"}))
 
 #: A write that takes at least so long that one batch of them fills a slice.
-SLOW_SECONDS = 1.2 * SLICE_SECONDS / _BATCH
+SLOW_SECONDS = 1.2 * SLICE_SECONDS / BATCH
 
 
 class EmptyLog:
@@ -49,42 +51,19 @@ class EmptyLog:
         raise AssertionError("no snapshot is wanted")
 
 
-@dataclass
-class Sink:
-    """A connection that takes everything, and tells what it took."""
-
-    taking: Callable[[bytes], None]
-    is_paused = False
-    framing = staticmethod(unframed)
-    owner: SinkOwner | None = None
-    is_aborted: bool = False
-    last_words: bytes = b""
-    taken: list[int] = field(default_factory=list)
-
-    def send(self, chunk: bytes) -> int:
-        self.write(chunk)
-        return len(chunk)
-
-    def write(self, chunk: bytes) -> None:
-        self.taking(chunk)
-        self.taken += seqs(chunk)
-
-    def unsent_bytes(self) -> int:
-        return 0
-
-    def end(self, last_words: bytes = b"") -> None:
-        self.last_words = last_words
-        self.write(last_words)
-
-    def abort(self) -> None:
-        self.is_aborted = True
-
-
 def seqs(chunk: bytes) -> list[int]:
     """The numbers of the alert events in a chunk."""
     messages = [message for message in chunk.decode().split("\n\n") if "data: " in message and "event: " not in message]
     lines = [line for message in messages for line in message.split("\n")]
     return [int(line.rpartition("-")[2]) for line in lines if line.startswith("id: ")]
+
+
+class Sink(PacedSink):
+    """A connection of a subscriber, and the numbers of the events that it has taken."""
+
+    @property
+    def taken(self) -> list[int]:
+        return seqs(b"".join(self.chunks))
 
 
 class Fan:
@@ -103,7 +82,7 @@ class Fan:
         )
         self.written: list[tuple[Sink, int]] = []
         self.turn = 0
-        self.turns_written: list[int] = []
+        self.turns_of_writes: list[int] = []
         self.seconds_per_write = 0.0
         self.wire = Wire(EventStreamEncoding(retry_ms=1000), unframed)
         self.lives: list[Subscription] = []
@@ -114,6 +93,8 @@ class Fan:
         *,
         lifetime: timedelta = timedelta(hours=1),
         taking: Callable[[bytes], None] | None = None,
+        position: int | None = None,
+        **connection: Any,
     ) -> Sink:
         def take(chunk: bytes) -> None:
             if taking is not None:
@@ -121,12 +102,12 @@ class Fan:
             until_then = time.perf_counter() + self.seconds_per_write
             while time.perf_counter() < until_then:
                 pass
-            for seq in seqs(chunk):
-                self.written.append((sink, seq))
-                self.turns_written.append(self.turn)
+            if events := seqs(chunk):
+                self.turns_of_writes.append(self.turn)
+                self.written += [(sink, seq) for seq in events]
 
-        sink = Sink(take)
-        start = Start(self.manager.head, recovered=True)
+        sink = Sink(taking=take, **connection)
+        start = Start(self.manager.head if position is None else position, recovered=True)
         expires_at = self.clock.now() + lifetime
         self.lives.append(
             self.manager.open(scope, start, sink=sink, wire=self.wire, user_id="u", expires_at=expires_at)
@@ -163,4 +144,4 @@ class Fan:
         await until(lambda: len(self.written) >= count)
 
     def most_writes_in_a_turn(self) -> int:
-        return max(self.turns_written.count(turn) for turn in set(self.turns_written))
+        return max(Counter(self.turns_of_writes).values())

@@ -16,7 +16,7 @@ import structlog
 
 from app.core.roles import Role
 from app.modules.alerts import manager
-from app.modules.alerts.manager import LEAST_DRAINED_PER_SECOND, TICK_SECONDS
+from app.modules.alerts.manager import DRAIN_TURN_SECONDS, LEAST_DRAINED_PER_SECOND
 from tests.modules.alerts.fan import Fan
 from tests.modules.alerts.steps import STREAM, acknowledge, alert_socket, nurse_and_admin, socket_refusal
 from tests.raw_http import RawConnection
@@ -25,7 +25,7 @@ from tests.sse import EventStream
 
 pytestmark = pytest.mark.anyio
 
-PER_TURN = round(LEAST_DRAINED_PER_SECOND * TICK_SECONDS)
+PER_TURN = round(LEAST_DRAINED_PER_SECOND * DRAIN_TURN_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ PER_TURN = round(LEAST_DRAINED_PER_SECOND * TICK_SECONDS)
     [
         (PER_TURN - 1, 600, [PER_TURN - 1]),
         (2 * PER_TURN + 20, 600, [PER_TURN, PER_TURN, 20]),
-        (8 * PER_TURN, 2 * TICK_SECONDS, [4 * PER_TURN] * 2),
+        (8 * PER_TURN, 2 * DRAIN_TURN_SECONDS, [4 * PER_TURN] * 2),
         (8 * PER_TURN, 0, [8 * PER_TURN]),
     ],
     ids=["few", "at the least rate", "over the window", "without a window"],

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from app.core.roles import Role
+from app.modules.alerts.cohort import BATCH, MOST_BYTES
 from app.modules.alerts.encoding import ClosingReason
-from app.modules.alerts.fanout import _BATCH
 from tests.modules.alerts.fan import DOCTOR, NURSE, SLOW_SECONDS, Fan, seqs
 
 pytestmark = pytest.mark.anyio
@@ -25,61 +25,53 @@ async def test_an_event_for_many_is_written_in_slices_between_which_the_loop_doe
     await fan.until_written(300)
 
     assert all(sink.taken == [1] for sink in sinks)
-    assert fan.most_writes_in_a_turn() <= _BATCH
+    assert fan.most_writes_in_a_turn() <= BATCH
 
 
-async def test_many_events_for_few_are_written_in_slices_too() -> None:
-    """Fails when a slice goes on with the next event although its time is over (checked so)."""
+async def test_events_that_come_together_go_to_each_in_one_write() -> None:
+    """Fails when a write holds one event (checked so)."""
     fan = Fan()
     sinks = [fan.subscriber() for _ in range(3)]
-    fan.seconds_per_write = SLOW_SECONDS
 
     fan.publish(*["low"] * 100)
     await fan.until_written(300)
 
     assert all(sink.taken == list(range(1, 101)) for sink in sinks)
-    assert fan.most_writes_in_a_turn() <= 2 * _BATCH
+    assert len(fan.turns_of_writes) == 3
 
 
-async def test_an_urgent_event_that_takes_many_earlier_ones_along_is_written_in_slices_too() -> None:
-    """Fails when a batch is as long with earlier events as without (checked so)."""
+async def test_a_write_holds_so_much_and_no_more_however_much_comes_together() -> None:
+    """A slow connection keeps what it has not taken of one. Fails when its length is not looked at (checked so)."""
     fan = Fan()
-    sinks = [fan.subscriber() for _ in range(20)]
+    sink = fan.subscriber()
+
+    fan.publish(*["low"] * 1000)
+    await fan.until_written(1000)
+
+    assert sink.taken == list(range(1, 1001))
+    assert MOST_BYTES / 2 < max(map(len, sink.chunks)) <= MOST_BYTES
+
+
+async def test_an_event_that_comes_while_another_is_on_its_way_is_given_together_with_it_where_that_is_possible() -> (
+    None
+):
+    """Fails when those who have neither are given one after the other (checked so)."""
+    fan = Fan()
+    sinks = [fan.subscriber() for _ in range(200)]
     fan.seconds_per_write = SLOW_SECONDS
 
-    fan.publish(*["low"] * 40, "high")
-    await fan.until_written(20 * 41)
-
-    assert all(sink.taken == list(range(1, 42)) for sink in sinks)
-    assert fan.most_writes_in_a_turn() <= 2 * 41
-
-
-async def test_high_priority_overtakes_and_everybody_still_gets_everything_in_order() -> None:
-    """Fails when the jobs are done in the order of their numbers, and when what was overtaken is not taken
-    along, and when the position of who has it already is not compared (checked so).
-    """
-    fan = Fan()
-    nurses = [fan.subscriber() for _ in range(200)]
-    fan.seconds_per_write = SLOW_SECONDS
-
-    fan.publish("low", "medium")
+    fan.publish("low")
     begun = len(fan.written)
     assert 0 < begun < 200
     fan.publish("high")
-    fan.publish("low")
-    await fan.until_written(4 * 200)
+    await fan.until_written(2 * 200)
 
-    assert all(sink.taken == [1, 2, 3, 4] for sink in nurses)
-    order = [seq for _, seq in fan.written]
-    last_high = len(order) - 1 - order[::-1].index(3)
-    assert 4 not in order[:last_high], "it waits until the urgent one is through"
-    first = fan.written[0][0]
-    has_high, lacks_low = fan.written.index((first, 3)), len(order) - 1 - order[::-1].index(1)
-    assert has_high < lacks_low, "one has the urgent event before another has the earlier one"
+    assert all(sink.taken == [1, 2] for sink in sinks)
+    assert len(fan.turns_of_writes) == 200 + begun
 
 
 async def test_high_priority_for_others_does_not_wait_until_low_priority_is_through() -> None:
-    """Fails when the jobs are done in the order of their numbers (checked so)."""
+    """Fails when the cohorts are served in the order of the events' numbers (checked so)."""
     fan = Fan()
     for _ in range(200):
         fan.subscriber()
@@ -118,7 +110,7 @@ async def test_one_whose_connection_raises_touches_no_other_and_is_cut_off_rathe
     await fan.until_written(40)
 
     assert all(sink.taken == [1, 2] for sink in before + after)
-    assert (broken.taken, broken.is_aborted) == ([], True)
+    assert (broken.taken, broken.is_cut_off) == ([], True)
     assert fan.manager.open_count() == 20
 
 
@@ -134,6 +126,18 @@ async def test_an_expired_token_gets_no_event_even_before_anybody_has_looked_at_
     assert (brief.taken, lasting.taken) == ([1], [1, 2])
     assert fan.lives[0].closing == "token_expired"
     assert fan.manager.open_count() == 1
+
+
+async def test_one_who_has_read_further_in_the_log_than_the_fan_out_is_not_given_what_it_has() -> None:
+    """Fails when such a one stands with those who are level (checked so)."""
+    fan = Fan()
+    level, ahead = fan.subscriber(), fan.subscriber(position=2)
+
+    fan.publish("low", "low", "low")
+    fan.publish("low")
+
+    assert (level.taken, ahead.taken) == ([1, 2, 3, 4], [3, 4])
+    assert fan.lives[1].place is not None, "once it is level, it stands with the others"
 
 
 async def test_a_stream_that_is_closed_while_an_event_is_on_its_way_gets_nothing_after_its_last_words() -> None:
@@ -179,13 +183,13 @@ async def test_the_position_of_a_quiet_client_stays_behind_what_is_still_being_w
     fan.seconds_per_write = SLOW_SECONDS
 
     fan.publish("low", "low")
-    unserved = [life for life in fan.lives if life.position == 0]
+    unserved = [life for life in fan.lives if life.reached() == 0]
     assert unserved
     for life in unserved:
         life.keep_alive()
-        assert life.position == 0
+        assert life.reached() == 0
     await fan.until_written(400)
 
     assert all(sink.taken == [1, 2] for sink in sinks)
     fan.lives[0].keep_alive()
-    assert fan.lives[0].position == 2
+    assert fan.lives[0].reached() == 2

@@ -20,11 +20,12 @@ from app.core.access import Scope
 from app.core.clock import SystemClock
 from app.core.metrics import Metrics
 from app.core.roles import Role, to_mask
-from app.core.sinks import SinkOwner, unframed
+from app.core.sinks import unframed
 from app.modules.alerts.encoding import ClosingReason, EventStreamEncoding, NotRecovered, Wire
 from app.modules.alerts.manager import AlertConnectionManager
 from app.modules.alerts.schemas import Cursor, LogBounds, LogEntry, LogPage
 from tests.servers import until
+from tests.sinks import PacedSink
 
 EPOCH = "e"
 PAGE = 2
@@ -43,57 +44,9 @@ HAPPENINGS = st.one_of(
 Happening = tuple[str, bool, bool] | str
 
 
-class NarrowSink:
-    """A connection that takes so many chunks at once, and more when there is room."""
-
-    framing = staticmethod(unframed)
-
-    def __init__(self, room: int) -> None:
-        self.is_paused = False
-        self.owner: SinkOwner | None = None
-        self.taken = b""
-        self._room = room
-        self._waiting: list[bytes] = []
-
-    def send(self, chunk: bytes) -> int:
-        assert not self.is_paused, "a chunk may not overtake those that wait"
-        if not self._room:
-            raise BlockingIOError
-        half = len(chunk) // 2
-        self._room -= 1
-        self.taken += chunk[:half]
-        return half
-
-    def write(self, chunk: bytes) -> None:
-        self._waiting.append(chunk)
-        self._flush()
-        if self._waiting and not self.is_paused:
-            self.is_paused = True
-            if self.owner is not None:
-                self.owner.pause()
-
-    def make_room(self, chunks: int) -> None:
-        self._room += chunks
-        self._flush()
-        if self.is_paused and not self._waiting:
-            self.is_paused = False
-            if self.owner is not None:
-                self.owner.resume()
-
-    def unsent_bytes(self) -> int:
-        # As if each were large: it is to wait at every chunk.
-        return 1_000_000 * len(self._waiting)
-
-    def end(self, last_words: bytes = b"") -> None:
-        self.owner = None
-
-    def abort(self) -> None:
-        self.owner = None
-
-    def _flush(self) -> None:
-        while self._waiting and self._room:
-            self._room -= 1
-            self.taken += self._waiting.pop(0)
+def narrow_sink(room: int) -> PacedSink:
+    """As if each chunk were large: a reader is to wait at every one."""
+    return PacedSink(room=room, takes_halves=True, weight=1_000_000)
 
 
 @dataclass
@@ -103,7 +56,7 @@ class GrowingLog:
     to_come: list[Happening]
     entries: list[LogEntry] = field(default_factory=list)
     manager: AlertConnectionManager | None = None
-    sink: NarrowSink | None = None
+    sink: PacedSink | None = None
 
     def happen(self) -> None:
         if not self.to_come:
@@ -203,7 +156,7 @@ def test_whatever_comes_while_a_reader_joins_it_ends_with_the_state_of_the_log(
     room: int,
     pauses: int,
 ) -> None:
-    asyncio.run(_join(before, during, cursor, queue_limit, recent_bytes, NarrowSink(room), pauses))
+    asyncio.run(_join(before, during, cursor, queue_limit, recent_bytes, narrow_sink(room), pauses))
 
 
 async def _join(
@@ -212,7 +165,7 @@ async def _join(
     cursor: int | None,
     queue_limit: int,
     recent_bytes: int,
-    sink: NarrowSink,
+    sink: PacedSink,
     pauses: int,
 ) -> None:
     log = GrowingLog([happening for happening in before if not isinstance(happening, str)])
@@ -248,7 +201,7 @@ async def _join(
     await asyncio.gather(reading, return_exceptions=True)
     assert manager.indexed_count() == 0
 
-    snapshot, got = _received(sink.taken.decode())
+    snapshot, got = _received(b"".join(sink.chunks).decode())
     assert got == [entry.seq for entry in log.visible(after=start.position)]
     if start.recovered:
         assert snapshot == []
@@ -292,13 +245,13 @@ async def test_a_page_that_cannot_be_read_is_asked_for_again(monkeypatch: pytest
         log, SystemClock(), Metrics(), keepalive_seconds=60, slow_consumer_seconds=60, queue_limit=10, recent_bytes=0
     )
     await manager.start()
-    sink, wire = NarrowSink(room=100), Wire(EventStreamEncoding(retry_ms=1000), unframed)
+    sink, wire = narrow_sink(100), Wire(EventStreamEncoding(retry_ms=1000), unframed)
     reading = asyncio.create_task(manager.run())
     start = await manager.where_to_start(str(Cursor(EPOCH, 0)))
     subscription = manager.open(NURSE, start, sink=sink, wire=wire, user_id="nurse", expires_at=TOMORROW)
-    await until(lambda: b"stream.ready" in sink.taken)
+    await until(lambda: any(b"stream.ready" in chunk for chunk in sink.chunks))
     subscription.close(ClosingReason.DRAINING)
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
-    assert _received(sink.taken.decode()) == ([], [1, 2, 3])
+    assert _received(b"".join(sink.chunks).decode()) == ([], [1, 2, 3])
     assert log.failures == 0

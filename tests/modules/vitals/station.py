@@ -18,8 +18,8 @@ from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.schemas import HistoryFilter
 from app.modules.vitals.service import VitalsService
 from app.modules.vitals.writer import ReadingWriter
-from tests.modules.vitals.screen import Screen
 from tests.modules.ward import Ward
+from tests.sinks import PacedSink
 
 PATIENT = "P1"
 
@@ -74,9 +74,9 @@ class Station:
         return self.ward.metrics.registry.get_sample_value(name, labels) or 0
 
     @contextmanager
-    def screen(self) -> Iterator[Screen]:
+    def screen(self) -> Iterator[PacedSink]:
         """What a viewer of the patient is shown while the block lasts."""
-        screen = Screen(framing=unframed)
+        screen = PacedSink(framing=unframed)
         with self.viewers.watching(PATIENT, screen, lambda: None) as viewer:
             viewer.show([], lambda _frame: True)
             yield screen

@@ -30,7 +30,7 @@ async def test_a_recorded_reading_is_stored_ruled_on_and_shown(station: Station)
     reading = station.reading()
     with station.screen() as screen:
         assert await station.service.record(PATIENT, [reading]) == ONE_NEW
-        await until(lambda: screen.taken == [encode_reading(PATIENT, reading)])
+        await until(lambda: screen.chunks == [encode_reading(PATIENT, reading)])
     assert await station.stored() == [reading]
     assert station.rules.observed == [(PATIENT, "heart_rate", 72, reading.measured_at)]
     assert station.count("tocsin_vitals_readings_total", type="heart_rate") == 1
@@ -42,7 +42,7 @@ async def test_a_reading_that_is_sent_again_counts_once(station: Station) -> Non
         assert await station.service.record(PATIENT, [reading]) == ONE_NEW
         assert await station.service.record(PATIENT, [reading]) == ONE_DUPLICATE
         station.viewers.publish(PATIENT, b"the end")
-        await until(lambda: screen.taken == [encode_reading(PATIENT, reading), b"the end"])
+        await until(lambda: screen.chunks == [encode_reading(PATIENT, reading), b"the end"])
     assert len(await station.stored()) == len(station.rules.observed) == 1
     assert station.count("tocsin_vitals_readings_total", type="heart_rate") == 1
     assert station.count("tocsin_vitals_duplicates_total") == 1
@@ -147,8 +147,8 @@ async def test_a_waveform_is_shown_once_and_not_stored(station: Station) -> None
     with station.screen() as screen:
         for sent in (waveform, waveform, other_lead):
             await station.service.accept(PATIENT, sent)
-        await until(lambda: len(screen.taken) == 2)
-    assert screen.taken == [encode_waveform(PATIENT, waveform), encode_waveform(PATIENT, other_lead)]
+        await until(lambda: len(screen.chunks) == 2)
+    assert screen.chunks == [encode_waveform(PATIENT, waveform), encode_waveform(PATIENT, other_lead)]
     assert station.count("tocsin_vitals_duplicates_total") == 1
     assert await station.stored() == []
 
