@@ -187,6 +187,9 @@ def _report(result: Result, subscribers: int, kinds: Sequence[type[Server]], rou
     at = f"at {subscribers:,}"
     result.check_at_most(f"CPU per event, Tocsin ÷ nchan, {at}", ratio(ours, cost.get("nchan")), 1.0)
     result.check_at_most(f"CPU per event, Tocsin ÷ floor, {at}", ratio(ours, cost.get("floor")), 1.3)
+    result.tell(
+        f"CPU per event, a Python loop after a commit ÷ floor, {at}", ratio(cost.get("durable_loop"), cost.get("floor"))
+    )
     result.check_at_least(f"CPU per event, founding design ÷ Tocsin, {at}", ratio(cost.get("founding"), ours), 4.0)
     result.check_at_least(f"CPU per event, sse-starlette ÷ Tocsin, {at}", ratio(cost.get("sse_starlette"), ours), 3.5)
     result.tell(f"CPU per event, better-sse ÷ Tocsin, {at}", ratio(cost.get("better_sse"), ours))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.servers.better_sse import BetterSSE
+from bench.servers.durable_loop import DurableLoop
 from bench.servers.floor import Floor
 from bench.servers.founding import Founding
 from bench.servers.nchan import Nchan
@@ -11,6 +12,8 @@ from bench.servers.sse_starlette import SSEStarlette
 from bench.servers.tocsin import Tocsin
 
 OURS = Tocsin
-PEERS: dict[str, type[Server]] = {peer.name: peer for peer in (Nchan, Floor, Founding, SSEStarlette, BetterSSE)}
+PEERS: dict[str, type[Server]] = {
+    peer.name: peer for peer in (Nchan, Floor, DurableLoop, Founding, SSEStarlette, BetterSSE)
+}
 
 __all__ = ["OURS", "PEERS", "Server"]
