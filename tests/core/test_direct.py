@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterable
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import uvloop
 from structlog.testing import capture_logs
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.core import direct
-from app.core.direct import LendingSocketProtocol, protocols
+from app.core.direct import DirectStream, LendingSocketProtocol, protocols
 from app.core.limits import ConnectionLimits
 from app.core.metrics import Metrics
 from tests.modules.alerts.steps import STREAM, alert_socket, directly_or_not, nurse_and_admin
@@ -32,6 +35,51 @@ def names(headers: Iterable[tuple[str, str]]) -> set[str]:
 def is_direct(server: RunningServer) -> bool:
     """Whether the open streams have their connections to themselves."""
     return any(isinstance(c, direct.DirectStream) for c in server.server.server_state.connections)
+
+
+@dataclass
+class Owner:
+    """Whoever a connection tells of itself."""
+
+    lost: asyncio.Event
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def left(self) -> None:
+        self.lost.set()
+
+
+# --- the order of bytes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_a_connection_is_paused_as_soon_as_a_single_byte_waits_in_its_transport(run: Callable[..., None]) -> None:
+    """Otherwise what is sent next, past the transport, could overtake that byte.
+
+    Fails on either loop when the transport keeps its own limits (checked so).
+    """
+
+    async def fill_and_wait() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            ours = socket.create_connection(listener.getsockname())
+            theirs, _ = listener.accept()
+        with theirs:
+            transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+            stream = DirectStream(transport, set())
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    stream.send(b"x" * 65_536)
+            was_paused = stream.is_paused
+            stream.write(b"y")
+            assert (was_paused, stream.is_paused) == (False, True)
+            lost = asyncio.Event()
+            stream.owner = Owner(lost)
+            transport.abort()
+            await asyncio.wait_for(lost.wait(), 10)
+
+    run(fill_and_wait())
 
 
 # --- what costs a task ----------------------------------------------------------------------------

@@ -194,7 +194,7 @@ class AlertService:
         return await self._db.glance(repository.next_due_at)
 
     async def escalate_due(self) -> int:
-        """Act on the escalations that are due, a bounded number at once, and say how many those were."""
+        """Act on the escalations that are due, a bounded number at once, and say how many have escalated."""
 
         def escalate(connection: sa.Connection) -> list[tuple[Alert, _Done]]:
             now = self._clock.now()
@@ -205,7 +205,7 @@ class AlertService:
         self._announce(*(written for _, written in escalated))
         for alert, written in escalated:
             self._note_delay(alert, written.transition)
-        return len(escalated)
+        return sum(bool(written.transition.events) for _, written in escalated)
 
     async def history(
         self, caller: Principal, wanted: HistoryFilter, *, cursor: str | None, limit: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ STEPS = st.lists(
         st.tuples(st.just("break"), ANYONE),
         st.tuples(st.just("make room"), ANYONE, st.integers(1, 3)),
         st.tuples(st.just("keep alive"), ANYONE),
+        st.tuples(st.just("rescope"), ANYONE),
     ),
     max_size=60,
 )
@@ -89,6 +91,9 @@ class Ward(Fan):
                         sink.breaks = True
                     case "make room":
                         sink.make_room(how[1])
+                    case "rescope" if life.is_open:
+                        # To the same patients: it leaves the cohort, reads the log, and comes back.
+                        life.rescope(replace(life.scope))
                     case "keep alive" if life.is_open and not sink.is_paused:
                         life.keep_alive()
 
