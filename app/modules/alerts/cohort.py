@@ -112,7 +112,7 @@ class Cohort:
 
     def write_batch(self, now: float, *, head: int) -> int:
         """Give what is pending to the next in the circle, and say how many events were given."""
-        count, given = self._runs.popleft()
+        count, given = self._runs[0]
         start = self._at
         end = min(start + count, start + BATCH, len(self._sends))
         entries, frames = self._next_events(given)
@@ -155,6 +155,7 @@ class Cohort:
     def _go_on(self, end: int, rest: int, given: int, given_now: int) -> None:
         """Write down how far those up to `end` have come, and who comes next."""
         done = end - self._at
+        self._runs.popleft()
         if rest:
             self._runs.appendleft((rest, given))
         if self._runs and self._runs[-1][1] == given_now:
@@ -204,7 +205,7 @@ class Cohort:
         self._circle[place], self._sends[place] = None, _NOBODY
         self._empty += 1
         subscription.place = None
-        subscription.position = max(subscription.position, position)
+        subscription.position = position
         subscription.sent += given - subscription.entered_at
         subscription.touched = max(subscription.touched, self.touched)
 

@@ -46,11 +46,12 @@ class Fanout:
     def add(self, entry: LogEntry, cohorts: list[Cohort]) -> None:
         """Take in the next event with those who may see it; `run` begins to write it."""
         self.head = entry.seq
+        urgency = entry.urgency
         for cohort in cohorts:
             cohort.add(entry)
             if cohort.is_behind:
                 # A cohort stands here once for each event; those that it got along with others are passed over.
-                heappush(self._due, (entry.urgency, entry.seq, next(self._numbers), cohort))
+                heappush(self._due, (urgency, entry.seq, next(self._numbers), cohort))
 
     def run(self) -> None:
         """Write for the time of one slice; what is left then is gone on with by itself."""
