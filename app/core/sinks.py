@@ -69,7 +69,8 @@ class Sink(Protocol):
     def send(self) -> Callable[[bytes], int]:
         """Writes a chunk if the connection takes it at once, and answers how many bytes it took.
 
-        To be called only while the sink is not paused. The rest of the chunk goes to `write`.
+        To be called only while the sink is not paused. The rest of the chunk goes to `write`. It never
+        calls the owner: whoever writes to many sinks writes down afterwards what each has taken.
 
         Raises:
             BlockingIOError: it took nothing.
@@ -136,6 +137,8 @@ class ASGISink:
         return bool(self._waiting)
 
     def send(self, chunk: bytes) -> int:
+        if self._unsent_bytes + len(chunk) > HIGH_WATER_BYTES:
+            raise BlockingIOError
         self.write(chunk)
         return len(chunk)
 
