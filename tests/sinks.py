@@ -21,7 +21,7 @@ class PacedSink:
 
     Attributes:
         chunks: what it has taken.
-        breaks: whether `send` raises, as for a connection that is gone.
+        breaks, breaks_on_writing: whether `send` or `write` raises, as for a connection that is gone.
         last_words: what it was ended with.
     """
 
@@ -37,7 +37,7 @@ class PacedSink:
         self.is_paused = room == 0
         self.owner: SinkOwner | None = None
         self.chunks: list[bytes] = []
-        self.breaks = False
+        self.breaks = self.breaks_on_writing = False
         self.has_ended = self.is_cut_off = False
         self.last_words = b""
         self._takes_halves = takes_halves
@@ -63,12 +63,18 @@ class PacedSink:
         return taken
 
     def write(self, chunk: bytes) -> None:
+        if self.breaks_on_writing:
+            raise ConnectionResetError
         self._waiting.append(chunk)
         self._flush()
         if self._waiting and not self.is_paused:
             self.is_paused = True
             if self.owner is not None:
                 self.owner.pause()
+
+    def close_room(self) -> None:
+        """Take nothing from now on; it is noticed at the next chunk."""
+        self._room = 0
 
     def make_room(self, chunks: int = ENDLESS) -> None:
         self._room += chunks

@@ -50,7 +50,7 @@ class Fanout:
         for cohort in cohorts:
             cohort.add(entry)
             if cohort.is_behind:
-                # A cohort stands here once for each event; those that it got along with others are passed over.
+                # It stands here once for each event, until everybody in its circle has that one.
                 heappush(self._due, (urgency, entry.seq, next(self._numbers), cohort))
 
     def run(self) -> None:
@@ -63,16 +63,13 @@ class Fanout:
         self._end_expired()
         until = time.perf_counter() + SLICE_SECONDS
         while self._due:
-            cohort, written = self._due[0][-1], 0
-            while cohort.is_behind:
-                written += cohort.write_batch(time.monotonic(), head=self.head)
-                if time.perf_counter() >= until:
-                    break
-            if written:
-                self._metrics.events_delivered.labels(transport=cohort.wire.transport).inc(written)
-            if not cohort.is_behind:
+            _, seq, _, cohort = self._due[0]
+            if cohort.has_given(seq):
                 heappop(self._due)
-            if self._due and time.perf_counter() >= until:
+                continue
+            written = cohort.write_batch(time.monotonic(), head=self.head)
+            self._metrics.events_delivered.labels(transport=cohort.wire.transport).inc(written)
+            if time.perf_counter() >= until:
                 # In the loop's next turn, after it has looked at its sockets.
                 self._is_scheduled = True
                 asyncio.get_running_loop().call_soon(self._slice)

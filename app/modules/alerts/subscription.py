@@ -233,8 +233,10 @@ class Subscription(Feed[LogEntry]):
         """End it, because it may lack an event: its client comes back with its cursor."""
         if not isinstance(error, OSError):
             _log.error("alerts.delivery_failed", transport=self.wire.transport, exc_info=error)
-        self.sink.abort()
-        self.left()
+        try:
+            self.sink.abort()
+        finally:
+            self.left()
 
     def has_ended(self) -> bool:
         """Whether the right is over; the time of the token counts from the moment on, not from the next event."""

@@ -99,10 +99,15 @@ class Ward(Fan):
 
 
 @settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@example(steps=ROUND_THE_END, batch=2, newcomers=5)
-@given(steps=STEPS, batch=st.integers(1, 4), newcomers=st.integers(0, 9))
+@example(steps=ROUND_THE_END, batch=2, newcomers=5, most_bytes=20_000)
+@given(
+    steps=STEPS,
+    batch=st.integers(1, 4),
+    newcomers=st.integers(0, 9),
+    most_bytes=st.sampled_from([60, 110, 250, 20_000]),
+)
 def test_whatever_happens_while_events_go_round_each_is_given_all_that_it_may_see_once_and_in_order(
-    monkeypatch: pytest.MonkeyPatch, steps: list[tuple[Any, ...]], batch: int, newcomers: int
+    monkeypatch: pytest.MonkeyPatch, steps: list[tuple[Any, ...]], batch: int, newcomers: int, most_bytes: int
 ) -> None:
     """Fails when a run of neighbours is written down one too long, or not cut at the last place; when one who
     steps aside takes the newest position along, or is not given what was on its way to it; when a frame that
@@ -110,6 +115,7 @@ def test_whatever_happens_while_events_go_round_each_is_given_all_that_it_may_se
     takes nothing, is let in (checked so).
     """
     monkeypatch.setattr("app.modules.alerts.cohort.BATCH", batch)
+    monkeypatch.setattr("app.modules.alerts.cohort.MOST_BYTES", most_bytes)
     monkeypatch.setattr("app.modules.alerts.cohort._FEW", 2)
     monkeypatch.setattr("app.modules.alerts.fanout.SLICE_SECONDS", 0)
     asyncio.run(_let_happen(steps, newcomers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -138,6 +139,91 @@ async def test_one_who_has_read_further_in_the_log_than_the_fan_out_is_not_given
 
     assert (level.taken, ahead.taken) == ([1, 2, 3, 4], [3, 4])
     assert fan.lives[1].place is not None, "once it is level, it stands with the others"
+
+
+async def test_high_priority_for_others_waits_for_one_round_at_most_of_those_for_whom_more_keeps_coming() -> None:
+    """Fails when a cohort is served until it has everything, however much keeps coming for it (checked so)."""
+    fan = Fan()
+    for _ in range(300):
+        fan.subscriber()
+    doctor = fan.subscriber(DOCTOR)
+    fan.seconds_per_write = SLOW_SECONDS
+
+    fan.publish("high")
+    fan.publish("high", to=Role.DOCTOR)
+    turns = 0
+    while not doctor.taken:
+        if turns % 2:
+            fan.publish("low")
+        await asyncio.sleep(0)
+        turns += 1
+
+    assert turns <= 2 * 300 / BATCH
+
+
+async def test_what_one_cohort_was_given_early_does_not_put_it_first_afterwards() -> None:
+    """Fails when the place in the order of what has been given is kept (checked so)."""
+    fan = Fan()
+    for _ in range(BATCH):
+        fan.subscriber()
+    doctor = fan.subscriber(DOCTOR)
+    fan.seconds_per_write = SLOW_SECONDS
+
+    fan.publish("high", "high")
+    fan.publish("low")
+    fan.publish("high", to=Role.DOCTOR)
+    await fan.until_written(3 * BATCH + 1)
+
+    order = [seq for _, seq in fan.written]
+    assert order.index(4) < order.index(3)
+    assert doctor.taken == [4]
+
+
+async def test_one_who_comes_while_event_follows_event_stands_with_the_others_after_one_round() -> None:
+    """Fails when nobody is let in before everybody has everything (checked so)."""
+    fan = Fan()
+    for _ in range(300):
+        fan.subscriber()
+    fan.seconds_per_write = SLOW_SECONDS
+
+    fan.publish("low")
+    fan.subscriber()
+    newcomer = fan.lives[-1]
+    places = [newcomer.place]
+    for _ in range(300 // BATCH + 1):
+        fan.publish("low")
+        await asyncio.sleep(0)
+
+    places.append(newcomer.place)
+    assert places == [None, 300]
+    assert newcomer.cohort.is_behind, "events were on their way all the time"
+
+
+async def test_who_comes_and_goes_while_nothing_happens_leaves_no_place_behind() -> None:
+    """Fails when gaps are closed with events alone (checked so)."""
+    fan = Fan()
+    fan.subscriber()
+    for _ in range(1000):
+        fan.subscriber()
+        fan.lives.pop().left()
+
+    assert fan.lives[0].cohort.places < 100
+
+
+async def test_an_error_while_one_is_given_the_rest_of_a_frame_touches_no_other() -> None:
+    """Fails when it is not caught where the rest is given (checked so)."""
+    fan = Fan()
+    broken, blocked, *others = [fan.subscriber() for _ in range(200)]
+    broken.close_room()
+    blocked.close_room()
+    broken.breaks_on_writing = True
+
+    fan.publish("low")
+    blocked.make_room()
+    await fan.until_written(199)
+
+    assert (broken.taken, broken.is_cut_off) == ([], True)
+    assert all(sink.taken == [1] for sink in (blocked, *others))
 
 
 async def test_a_stream_that_is_closed_while_an_event_is_on_its_way_gets_nothing_after_its_last_words() -> None:
