@@ -152,7 +152,7 @@ async def test_high_priority_for_others_waits_for_one_round_at_most_of_those_for
     fan.publish("high")
     fan.publish("high", to=Role.DOCTOR)
     turns = 0
-    while not doctor.taken:
+    while not doctor.taken and turns < 100:
         if turns % 2:
             fan.publish("low")
         await asyncio.sleep(0)
