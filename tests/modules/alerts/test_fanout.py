@@ -261,8 +261,8 @@ async def test_a_patient_who_is_no_longer_covered_while_an_event_is_on_its_way_i
 
 
 async def test_the_position_of_a_quiet_client_stays_behind_what_is_still_being_written() -> None:
-    """A client that keeps the cursor of such a keepalive would lose the event. Fails when `served_through`
-    answers with the head (checked so).
+    """A client that keeps the cursor of such a keepalive would lose the event. Fails when one in the
+    circle counts as having reached the head (checked so).
     """
     fan = Fan()
     sinks = [fan.subscriber() for _ in range(200)]
