@@ -1,4 +1,4 @@
-"""The least that a durable server in Python can do: commit each event to SQLite, then `os.write` it to everybody.
+"""Little more than a durable server in Python must do: commit each event to SQLite, `os.write` it to everybody.
 
 Nothing is parsed beyond what tells a GET from a POST, nobody signs in, nothing is checked, numbered or
 counted, and a reader that stops ends the program. So what this costs above the floor is the price of Python's

@@ -1,4 +1,4 @@
-"""Python's least: what a commit and a loop of writes cost, and nothing else."""
+"""What a commit and a loop of writes cost in Python, and nothing else."""
 
 from __future__ import annotations
 
