@@ -10,6 +10,8 @@ from app import __version__
 from app.commands import admin
 from app.commands.demo.command import demo
 from app.commands.replay import replay
+from app.commands.report.command import report
+from app.commands.rules import rules
 
 cli = typer.Typer(
     name="tocsin",
@@ -96,6 +98,8 @@ def migrate() -> None:
 cli.command()(demo)
 cli.command()(replay)
 cli.command()(admin.token)
+cli.add_typer(rules)
+cli.add_typer(report)
 cli.add_typer(admin.user)
 cli.add_typer(admin.patient)
 cli.add_typer(admin.care_team)

@@ -31,7 +31,8 @@ from app.modules.alerts.escalation import EscalationWorker
 from app.modules.alerts.manager import AlertConnectionManager
 from app.modules.alerts.repository import StoredLog
 from app.modules.alerts.router import router as alerts_router
-from app.modules.alerts.rules_file import load_rules
+from app.modules.alerts.rules.active import ActiveRules
+from app.modules.alerts.rules.router import router as rules_router
 from app.modules.alerts.service import AlertService
 from app.modules.alerts.streams import StreamOpener
 from app.modules.alerts.surveillance import Surveillance
@@ -75,11 +76,12 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     Raises:
         RulesFileError: the rules cannot be used.
     """
-    rules = load_rules(settings.rules_file, units={name: sign.unit for name, sign in NUMERICS.items()})
     services = Services()
     clock = services.add(Clock, clock or SystemClock())  # type: ignore[type-abstract]
     services.add(Settings, settings)
     metrics = services.add(Metrics, Metrics())
+    units = {name: sign.unit for name, sign in NUMERICS.items()}
+    rules = services.add(ActiveRules, ActiveRules(settings.rules_file, units, clock, metrics))
     bus = services.add(Bus, InProcessBus())  # type: ignore[type-abstract]
     db = services.add(Database, Database(settings.sqlalchemy_url))
     access = services.add(AccessChanges, AccessChanges(db, bus, poll_seconds=settings.log_poll_seconds))
@@ -120,7 +122,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     )
     services.add(StreamOpener, StreamOpener(manager, access, auth, limits, retry_ms=settings.retry_ms))
     services.add(EscalationWorker, EscalationWorker(alerts, clock))
-    surveillance = services.add(Surveillance, Surveillance(alerts, clock))
+    surveillance = services.add(Surveillance, Surveillance(alerts, rules, clock))
     tail.add_follower(manager.publish)
     tail.add_follower(lambda entries, _through: surveillance.follow(entries))
 
@@ -157,6 +159,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     install_error_handlers(app)
     for router in (
         alerts_router,
+        rules_router,
         vitals_router,
         operations.router,
         auth_router,
@@ -191,6 +194,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         "log_tail": services.get(LogTail).run,
         "access": services.get(AccessChanges).run,
         "escalation": services.get(EscalationWorker).run,
+        "surveillance": services.get(Surveillance).run,
         "readings": services.get(ReadingWriter).run,
     }
     try:

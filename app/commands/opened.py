@@ -18,7 +18,7 @@ from app.core.db import Database, SchemaError, prepare
 from app.core.errors import AppError
 from app.core.logging import configure_logging
 from app.main import wire
-from app.modules.alerts.rules_file import RulesFileError
+from app.modules.alerts.rules.file import RulesFileError
 from app.modules.auth.service import AuthService
 from app.modules.care_team.service import CareTeamService
 from app.modules.patients.service import PatientService

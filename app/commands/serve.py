@@ -30,6 +30,8 @@ from app.core.services import Services
 from app.core.tasks import until_beat
 from app.main import create_app
 from app.modules.alerts.manager import AlertConnectionManager
+from app.modules.alerts.rules.active import ActiveRules
+from app.modules.alerts.rules.file import RulesFileError
 
 T = TypeVar("T")
 
@@ -67,6 +69,7 @@ class TocsinServer(uvicorn.Server):
             )
         )
         self._manager = services.get(AlertConnectionManager)
+        self._rules = services.get(ActiveRules)
         self._drain_seconds = settings.drain_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Task[None] | None = None
@@ -100,6 +103,7 @@ class TocsinServer(uvicorn.Server):
             # What was made up to here stays; the collector need not look at it again and again, which
             # would hold the loop for tens of milliseconds each time.
             gc.freeze()
+            self._loop.add_signal_handler(signal.SIGHUP, self._read_rules_again)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal; at the second end at once.
@@ -115,6 +119,11 @@ class TocsinServer(uvicorn.Server):
             super().handle_exit(sig, frame)
             return
         self._loop.call_soon_threadsafe(self._begin_to_drain, sig, frame)
+
+    def _read_rules_again(self) -> None:
+        # What is wrong with them is in the log, mistake by mistake, and the old ones stay in force.
+        with suppress(RulesFileError):
+            self._rules.reload()
 
     def _begin_to_drain(self, sig: int, frame: FrameType | None) -> None:
         _log.info("server.draining", signal=signal.Signals(sig).name, streams=self._manager.open_count())

@@ -69,6 +69,9 @@ class Metrics:
         self.vitals_unruled = Counter(
             "tocsin_vitals_unruled", "Readings stored, but not ruled on because the rules failed.", registry=r
         )
+        self.rules_reloads = Counter(
+            "tocsin_rules_reloads", "Times that the rules were read again.", ["result"], registry=r
+        )
         self.viewer_frames_dropped = Counter(
             "tocsin_viewer_frames_dropped", "Live vitals frames dropped for viewers that could not keep up.", registry=r
         )

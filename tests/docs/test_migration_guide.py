@@ -25,8 +25,9 @@ import pytest
 from app.core.config import Settings
 from app.core.roles import Role
 from app.modules.alerts.lifecycle import Tier
-from app.modules.alerts.rules import Condition, Direction
-from app.modules.alerts.rules_file import load_rules, parse_rules
+from app.modules.alerts.rules.book import Condition
+from app.modules.alerts.rules.criteria import Direction, Limit
+from app.modules.alerts.rules.file import load_rules, parse_rules
 from tests.servers import PATIENCE_SECONDS, ROOT, RunningServer, serving, until
 
 pytestmark = pytest.mark.anyio
@@ -429,11 +430,16 @@ async def test_the_commands_of_the_page_on_vital_signs_do_what_it_says(tmp_path:
 
 def test_the_page_on_rules_shows_rules_that_can_be_used_and_those_that_are_shipped() -> None:
     parse_rules(blocks(RULES, "json")[0].encode())
-    rows = re.findall(r"^\| `(\w+)` (\S+) \|(.*)\|(.*)\|(.*)\| (\d+) samples? \|$", RULES.read_text(), re.MULTILINE)
-    shown = {name: (unit, int(clear), [level.strip() for level in levels]) for name, unit, *levels, clear in rows}
+    rows = re.findall(
+        r"^\| `(\w+)` (\S+) \|(.*)\|(.*)\|(.*)\| (\d+) samples?, back by (\S+) \|$", RULES.read_text(), re.M
+    )
+    shown = {
+        name: (unit, int(clear), float(margin), [level.strip() for level in levels])
+        for name, unit, *levels, clear, margin in rows
+    }
     shipped = {
-        condition.name: (condition.unit, condition.clear_samples, [written(condition, tier) for tier in Tier])
-        for condition in load_rules().conditions
+        it.name: (it.unit, it.clearing.samples, it.clearing.hysteresis, [written(it, tier) for tier in Tier])
+        for it in load_rules().conditions
     }
     assert shown == shipped
 
@@ -442,8 +448,14 @@ def written(condition: Condition, tier: Tier) -> str:
     """A level as the page's table has it: `> 180, 3 samples`."""
     for level in condition.levels:
         if level.tier is tier:
-            sign = ">" if condition.direction is Direction.ABOVE else "<"
-            return f"{sign} {level.limit:g}, {level.samples} sample{'s' if level.samples > 1 else ''}"
+            limit, timing = level.criterion, level.timing
+            assert isinstance(limit, Limit)
+            parts = [f"{'>' if limit.direction is Direction.ABOVE else '<'} {limit.limit:g}"]
+            parts += [f"{timing.samples} samples"] if timing.samples > 1 else []
+            if timing.repetition is not None:
+                parts.append(f"{timing.repetition.times} times in {timing.repetition.within.total_seconds():g} s")
+            parts += [f"burden {timing.burden:g}"] if timing.burden is not None else []
+            return ", ".join(parts)
     return ""
 
 

@@ -25,7 +25,7 @@ from tests.servers import RunningServer, serving
 pytestmark = pytest.mark.anyio
 
 COLUMNS = {"HR": "heart_rate", "PULSE": "pulse", "RESP": "respiratory_rate", "SpO2": "spo2"}
-RULES = json.loads((ROOT / "app/modules/alerts/default_rules.json").read_text())["conditions"]
+RULES = json.loads((ROOT / "app/modules/alerts/rules/default.json").read_text())["conditions"]
 
 #: More than the 15 connections that the database has.
 AT_ONCE = 20
@@ -87,7 +87,9 @@ def expected_events(recording: Path) -> list[Told]:
 
 def _events_of(rule: dict[str, Any], samples: list[tuple[int, float]]) -> list[tuple[int, Told]]:
     tiers = ["slight", "moderate", "critical"]
-    sign = 1 if rule["direction"] == "above" else -1
+    side = "above" if "above" in rule["levels"][0]["when"] else "below"
+    sign = 1 if side == "above" else -1
+    clear_samples = rule["clear"].get("samples", 1)
     events: list[tuple[int, Told]] = []
     open_tier: str | None = None
     is_present = False
@@ -97,12 +99,22 @@ def _events_of(rule: dict[str, Any], samples: list[tuple[int, float]]) -> list[t
         row, values = samples[index][0], [value for _, value in samples[counted_from : index + 1]]
         reached: list[tuple[str, tuple[float, ...]]] = []
         for level in rule["levels"]:
-            last = values[-level["samples"] :]
-            if len(last) == level["samples"] and all(sign * (value - level["limit"]) > 0 for value in last):
+            asked, limit = level.get("samples", 1), level["when"][side]
+            last = values[-asked:]
+            is_long = len(last) == asked and all(sign * (value - limit) > 0 for value in last)
+            # At full speed a whole recording is sent within the minute in which violations are counted.
+            starts = sum(
+                sign * (value - limit) > 0 and (place == 0 or sign * (values[place - 1] - limit) <= 0)
+                for place, value in enumerate(values)
+            )
+            is_again = "repeated" in level and starts >= level["repeated"]["times"] and sign * (values[-1] - limit) > 0
+            if is_long or is_again:
                 reached.append((level["tier"], tuple(last)))
-        normal = values[-rule["clearSamples"] :]
-        is_normal = len(normal) == rule["clearSamples"] and not any(
-            sign * (value - level["limit"]) > 0 for value in normal for level in rule["levels"]
+        normal = values[-clear_samples:]
+        is_normal = len(normal) == clear_samples and not any(
+            sign * (value - level["when"][side]) > -rule["clear"]["hysteresis"]
+            for value in normal
+            for level in rule["levels"]
         )
         if reached:
             tier, window = max(reached, key=lambda found: tiers.index(found[0]))

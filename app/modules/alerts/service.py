@@ -31,7 +31,7 @@ from app.modules.alerts.lifecycle import (
     Transition,
 )
 from app.modules.alerts.repository import HistoryFilter
-from app.modules.alerts.rules import RuleBook
+from app.modules.alerts.rules.active import ActiveRules
 from app.modules.alerts.schemas import AlertPayload, LogEntry
 from app.modules.care_team.service import CareTeamService, NotOnCareTeam
 
@@ -63,7 +63,7 @@ class AlertService:
         written: Written,
         clock: Clock,
         metrics: Metrics,
-        rules: RuleBook,
+        rules: ActiveRules,
         care_team: CareTeamService,
     ) -> None:
         self._db = db
@@ -72,7 +72,7 @@ class AlertService:
         self._metrics = metrics
         self._care_team = care_team
         self._armed: Armed = lambda _due_at: None
-        self.rules = rules
+        self._rules = rules
 
     def on_armed(self, armed: Armed) -> None:
         """Call `armed` with when each escalation that this node arms is due."""
@@ -90,7 +90,7 @@ class AlertService:
         await self._care_team.require_raiser(caller, payload.patient_id)
         if payload.timestamp is not None and payload.timestamp > self._clock.now() + FURTHEST_AHEAD:
             raise InvalidField("timestamp", "lies more than 60 s in the future; is a clock wrong?")
-        plan = self.rules.plans[payload.tier]
+        plan = self._rules.book.plans[payload.tier]
         if payload.recipients is not None:
             plan = Plan(frozenset(payload.recipients), plan.steps)
         finding = Finding(
@@ -112,10 +112,19 @@ class AlertService:
             raised_at=payload.timestamp,
         )
 
-    async def report(self, patient_id: str, condition: str, vital_type: str, finding: Finding) -> Alert:
-        """The rules have found a condition: its alert is raised, or the open one is brought up to date."""
-        plan = self.rules.plans[finding.tier]
-        alert, _ = await self._raise(patient_id, condition, vital_type, finding, plan)
+    async def report(
+        self,
+        patient_id: str,
+        condition: str,
+        vital_type: str,
+        finding: Finding,
+        *,
+        kind: Kind = Kind.PHYSIOLOGICAL,
+        source: str = RULES,
+    ) -> Alert:
+        """A condition was found: its alert is raised, or the open one is brought up to date."""
+        plan = self._rules.book.plans[finding.tier]
+        alert, _ = await self._raise(patient_id, condition, vital_type, finding, plan, kind=kind, source=source)
         return alert
 
     async def condition_gone(self, patient_id: str, condition: str) -> Alert | None:

@@ -20,7 +20,7 @@ from app.core.metrics import Metrics
 from app.core.roles import Role
 from app.core.security import Principal
 from app.modules.alerts.escalation import EscalationWorker
-from app.modules.alerts.rules_file import load_rules
+from app.modules.alerts.rules.active import ActiveRules
 from app.modules.alerts.schemas import AlertPayload, LogEntry
 from app.modules.alerts.service import AlertService
 from tests.databases import statements
@@ -53,7 +53,7 @@ class Station:
 async def working(data_dir: Path, *after_seconds: float) -> AsyncIterator[Station]:
     clock, log = SystemClock(), list[LogEntry]()
     async with opened_ward(data_dir) as ward:
-        rules = load_rules(quick_rules(data_dir, *after_seconds))
+        rules = ActiveRules(quick_rules(data_dir, *after_seconds), {}, clock, Metrics())
         alerts = AlertService(ward.db, log.extend, clock, Metrics(), rules, ward.care_team)
         worker = EscalationWorker(alerts, clock, longest_pause_seconds=NEVER_SECONDS)
         await ward.user("admin", Role.ADMIN)

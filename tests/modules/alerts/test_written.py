@@ -13,7 +13,7 @@ from app.core.roles import Role
 from app.core.security import RoleNotHeld
 from app.modules.alerts.lifecycle import AcknowledgeStatus
 from app.modules.alerts.repository import StoredLog
-from app.modules.alerts.rules_file import load_rules
+from app.modules.alerts.rules.active import ActiveRules
 from app.modules.alerts.schemas import AlertPayload, LogEntry
 from app.modules.alerts.service import AlertService
 from tests.modules.ward import Ward, opened_ward
@@ -45,7 +45,9 @@ async def test_what_is_handed_on_is_what_the_log_holds_and_is_committed_already(
         assert committed == entries[-1].seq
         handed_on.extend(entries)
 
-    alerts = AlertService(ward.db, written, ward.clock, ward.metrics, load_rules(None), ward.care_team)
+    alerts = AlertService(
+        ward.db, written, ward.clock, ward.metrics, ActiveRules(None, {}, ward.clock, ward.metrics), ward.care_team
+    )
     await ward.user("admin", Role.ADMIN)
     nurse = await ward.user("nurse", Role.NURSE)
     await ward.patients.create("P1", None)

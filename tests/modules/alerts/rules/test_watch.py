@@ -9,36 +9,72 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.modules.alerts.lifecycle import Plan, Tier
-from app.modules.alerts.rules import Condition, Decision, Direction, Gone, Level, PatientWatch, Present, RuleBook
-from app.modules.alerts.rules_file import load_rules
+from app.modules.alerts.rules.book import Clearing, Condition, Level, RuleBook
+from app.modules.alerts.rules.criteria import Direction, Limit
+from app.modules.alerts.rules.file import load_rules
+from app.modules.alerts.rules.timing import Repetition, Timing
+from app.modules.alerts.rules.watch import Decision, Gone, PatientWatch, Present
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 SHIPPED = load_rules()
 
-#: condition, vital sign, unit, side, samples until it is gone; and of each level tier, limit, samples.
-CONDITIONS = [
-    ("heart_rate_high", "heart_rate", "/min", "above", 10, [("critical", 180, 3), ("moderate", 120, 10)]),
-    ("heart_rate_low", "heart_rate", "/min", "below", 10, [("critical", 40, 3), ("moderate", 50, 10)]),
-    ("spo2_low", "spo2", "%", "below", 10, [("critical", 80, 1), ("moderate", 90, 10)]),
-    ("respiratory_rate_high", "respiratory_rate", "/min", "above", 10, [("moderate", 30, 10), ("slight", 24, 15)]),
-    ("respiratory_rate_low", "respiratory_rate", "/min", "below", 10, [("critical", 5, 5), ("moderate", 8, 10)]),
-    ("systolic_bp_high", "systolic_bp", "mmHg", "above", 1, [("critical", 219, 1), ("moderate", 160, 2)]),
-    ("systolic_bp_low", "systolic_bp", "mmHg", "below", 1, [("critical", 70, 1), ("moderate", 90, 2)]),
-    ("diastolic_bp_high", "diastolic_bp", "mmHg", "above", 1, [("moderate", 90, 2)]),
-    ("diastolic_bp_low", "diastolic_bp", "mmHg", "below", 1, [("moderate", 50, 2)]),
-    ("mean_bp_high", "mean_bp", "mmHg", "above", 1, [("moderate", 110, 2)]),
-    ("mean_bp_low", "mean_bp", "mmHg", "below", 1, [("moderate", 60, 2)]),
-    ("temperature_high", "temperature", "Cel", "above", 1, [("moderate", 39, 1), ("slight", 38, 2)]),
-    ("temperature_low", "temperature", "Cel", "below", 1, [("moderate", 35, 1)]),
-]
+THREE_IN_A_MINUTE = Repetition(3, 60 * SECOND)
+
+#: condition, vital sign, unit, side, samples until it is gone and by what margin; of each level tier, limit, timing.
+CONDITIONS: list[tuple[str, str, str, str, Clearing, list[tuple[str, float, Timing]]]] = [
+    (
+        "heart_rate_high", "heart_rate", "/min", "above", Clearing(10, hysteresis=3),
+        [("critical", 180, Timing(3)), ("moderate", 120, Timing(10, repetition=THREE_IN_A_MINUTE, burden=300))],
+    ),
+    (
+        "heart_rate_low", "heart_rate", "/min", "below", Clearing(10, hysteresis=2),
+        [("critical", 40, Timing(3)), ("moderate", 50, Timing(10, repetition=THREE_IN_A_MINUTE))],
+    ),
+    (
+        "spo2_low", "spo2", "%", "below", Clearing(10, hysteresis=1),
+        [("critical", 80, Timing(1)), ("moderate", 90, Timing(10, repetition=THREE_IN_A_MINUTE, burden=50))],
+    ),
+    (
+        "respiratory_rate_high", "respiratory_rate", "/min", "above", Clearing(10, hysteresis=1),
+        [("moderate", 30, Timing(10)), ("slight", 24, Timing(60))],
+    ),
+    (
+        "respiratory_rate_low", "respiratory_rate", "/min", "below", Clearing(10, hysteresis=1),
+        [("critical", 5, Timing(5)), ("moderate", 8, Timing(10))],
+    ),
+    (
+        "systolic_bp_high", "systolic_bp", "mmHg", "above", Clearing(hysteresis=5),
+        [("critical", 219, Timing(1)), ("moderate", 160, Timing(2))],
+    ),
+    (
+        "systolic_bp_low", "systolic_bp", "mmHg", "below", Clearing(hysteresis=3),
+        [("critical", 70, Timing(1)), ("moderate", 90, Timing(2))],
+    ),
+    ("diastolic_bp_high", "diastolic_bp", "mmHg", "above", Clearing(hysteresis=3), [("moderate", 90, Timing(2))]),
+    ("diastolic_bp_low", "diastolic_bp", "mmHg", "below", Clearing(hysteresis=3), [("moderate", 50, Timing(2))]),
+    ("mean_bp_high", "mean_bp", "mmHg", "above", Clearing(hysteresis=3), [("moderate", 110, Timing(2))]),
+    ("mean_bp_low", "mean_bp", "mmHg", "below", Clearing(hysteresis=2), [("moderate", 60, Timing(2))]),
+    (
+        "temperature_high", "temperature", "Cel", "above", Clearing(hysteresis=0.2),
+        [("moderate", 39, Timing(1)), ("slight", 38, Timing(2))],
+    ),
+    ("temperature_low", "temperature", "Cel", "below", Clearing(hysteresis=0.2), [("moderate", 35, Timing(1))]),
+]  # fmt: skip
+
+
+def limit_of(level: Level) -> Limit:
+    assert isinstance(level.criterion, Limit)
+    return level.criterion
+
 
 LEVELS = [(condition, level) for condition in SHIPPED.conditions for level in condition.levels]
 
 
-def beyond(condition: Condition, limit: float) -> float:
-    return limit + (0.1 if condition.direction is Direction.ABOVE else -0.1)
+def beyond(level: Level) -> float:
+    limit = limit_of(level)
+    return limit.limit + (0.1 if limit.direction is Direction.ABOVE else -0.1)
 
 
 def described(value: Condition | Level) -> str:
@@ -70,15 +106,16 @@ def tiers(decisions: Sequence[Decision]) -> list[Tier | None]:
     return [it.finding.tier if isinstance(it, Present) else None for it in decisions]
 
 
-@pytest.mark.parametrize(("name", "vital_type", "unit", "side", "clear_samples", "levels"), CONDITIONS)
+@pytest.mark.parametrize(("name", "vital_type", "unit", "side", "clearing", "levels"), CONDITIONS)
 def test_the_shipped_conditions_have_these_limits(
-    name: str, vital_type: str, unit: str, side: str, clear_samples: int, levels: list[tuple[str, float, int]]
+    name: str, vital_type: str, unit: str, side: str, clearing: Clearing, levels: list[tuple[str, float, Timing]]
 ) -> None:
     condition = next(it for it in SHIPPED.conditions if it.name == name)
 
-    assert (condition.vital_type, condition.unit, condition.direction) == (vital_type, unit, side)
-    assert condition.clear_samples == clear_samples
-    assert condition.levels == tuple(Level(Tier(tier), limit, samples) for tier, limit, samples in levels)
+    assert (condition.vital_type, condition.unit, condition.clearing) == (vital_type, unit, clearing)
+    assert condition.levels == tuple(
+        Level(Tier(tier), Limit(vital_type, Direction(side), limit), timing) for tier, limit, timing in levels
+    )
 
 
 def test_no_condition_is_shipped_that_is_not_pinned_here() -> None:
@@ -90,46 +127,49 @@ def test_no_condition_is_shipped_that_is_not_pinned_here() -> None:
 def test_one_sample_fewer_does_not_alarm_and_enough_do(condition: Condition, level: Level) -> None:
     """Fails when a level takes one sample more or fewer (checked with each)."""
     bedside = Bedside()
-    value = beyond(condition, level.limit)
+    value, samples = beyond(level), level.timing.samples
 
-    assert bedside.measure(condition.vital_type, [value] * (level.samples - 1)) == []
+    assert bedside.measure(condition.vital_type, [value] * (samples - 1)) == []
     [decision] = bedside.measure(condition.vital_type, [value])
 
     assert isinstance(decision, Present)
     assert decision.condition is condition
     finding = decision.finding
-    assert (finding.tier, finding.unit, finding.vitals_window) == (level.tier, condition.unit, (value,) * level.samples)
-    samples = "1 sample" if level.samples == 1 else f"{level.samples} samples"
-    assert finding.reasons == (f"{condition.vital_type} {condition.direction} {level.limit:g} for {samples}",)
-    side = "max" if condition.direction is Direction.ABOVE else "min"
+    assert (finding.tier, finding.unit, finding.vitals_window) == (level.tier, condition.unit, (value,) * samples)
+    counted = f" for {samples} samples" if samples > 1 else ""
+    limit = limit_of(level)
+    assert finding.reasons == (f"{condition.vital_type} {limit.direction} {limit.limit:g}{counted}",)
+    side = "max" if limit.direction is Direction.ABOVE else "min"
     assert finding.threshold is not None
-    assert finding.threshold[side] == level.limit
+    assert finding.threshold[side] == limit.limit
 
 
 @pytest.mark.parametrize(("condition", "level"), LEVELS, ids=described)
 def test_a_value_on_the_limit_does_not_alarm(condition: Condition, level: Level) -> None:
     """Fails with `>=` and `<=` (checked with each)."""
-    assert Bedside().measure(condition.vital_type, [level.limit] * level.samples) == []
+    assert Bedside().measure(condition.vital_type, [limit_of(level).limit] * level.timing.samples) == []
 
 
-@pytest.mark.parametrize(("condition", "level"), [it for it in LEVELS if it[1].samples > 1], ids=described)
+@pytest.mark.parametrize(("condition", "level"), [it for it in LEVELS if it[1].timing.samples > 1], ids=described)
 def test_samples_that_are_interrupted_are_not_consecutive(condition: Condition, level: Level) -> None:
-    some = [beyond(condition, level.limit)] * (level.samples - 1)
-    normal = condition.levels[-1].limit
+    some = [beyond(level)] * (level.timing.samples - 1)
+    normal = limit_of(condition.levels[-1]).limit
 
     assert Bedside().measure(condition.vital_type, [*some, normal, *some]) == []
 
 
 @pytest.mark.parametrize("condition", SHIPPED.conditions, ids=described)
 def test_a_condition_is_gone_after_enough_samples_within_every_limit(condition: Condition) -> None:
-    """On the mildest limit is within it. Fails with one sample more or fewer (checked with each)."""
+    """Back by the margin is normal. Fails with one sample more or fewer (checked with each)."""
     bedside, worst, mildest = Bedside(), condition.levels[0], condition.levels[-1]
-    bedside.measure(condition.vital_type, [beyond(condition, worst.limit)] * worst.samples)
+    bedside.measure(condition.vital_type, [beyond(worst)] * worst.timing.samples)
     bedside.watch.reported(condition.name, worst.tier)
 
-    within = [mildest.limit] * (condition.clear_samples - 1)
-    assert bedside.measure(condition.vital_type, [*within, beyond(condition, mildest.limit), *within]) == []
-    assert bedside.measure(condition.vital_type, [mildest.limit]) == [Gone(condition)]
+    limit, margin = limit_of(mildest), condition.clearing.hysteresis
+    normal = limit.limit - margin if limit.direction is Direction.ABOVE else limit.limit + margin
+    within = [normal] * (condition.clearing.samples - 1)
+    assert bedside.measure(condition.vital_type, [*within, limit.limit, *within]) == []
+    assert bedside.measure(condition.vital_type, [normal]) == [Gone(condition)]
 
 
 def test_an_alarm_that_was_reported_is_not_reported_again() -> None:
@@ -193,8 +233,7 @@ def test_the_end_of_one_alarm_leaves_the_others_as_they_are() -> None:
 
 def test_readings_from_before_count_and_raise_nothing_themselves() -> None:
     bedside = Bedside()
-    for seconds in range(-9, 1):
-        bedside.watch.prime("heart_rate", 130, NOW + seconds * SECOND)
+    bedside.watch.prime([("heart_rate", 130, NOW + seconds * SECOND) for seconds in range(-9, 1)], now=NOW)
 
     assert tiers(bedside.measure("heart_rate", [130])) == [Tier.MODERATE]
 
@@ -231,10 +270,10 @@ def test_a_reading_that_is_there_already_counts_once_whatever_it_says() -> None:
 def test_a_reading_older_than_all_that_count_changes_nothing() -> None:
     """Fails when it is taken in, or when more than a window is kept (checked with each)."""
     bedside = Bedside()
-    assert bedside.measure("heart_rate", [130] * 12) != []
+    assert bedside.measure("diastolic_bp", [45] * 4) != []
 
-    assert bedside.at(0, "heart_rate", 130) == [], "even where what was found is still to be reported"
-    assert bedside.measure("heart_rate", [130]) != []
+    assert bedside.at(0, "diastolic_bp", 45) == [], "even where what was found is still to be reported"
+    assert bedside.measure("diastolic_bp", [45]) != []
 
 
 def test_an_open_alarm_goes_after_a_whole_window_even_when_nothing_was_measured_before() -> None:
@@ -264,7 +303,7 @@ def test_a_reading_that_is_too_old_does_not_end_an_alarm() -> None:
 
 def test_a_vital_sign_without_a_condition_is_passed_over() -> None:
     bedside = Bedside()
-    bedside.watch.prime("pulse", 300, NOW)
+    bedside.watch.prime([("pulse", 300, NOW)], now=NOW)
 
     assert bedside.measure("pulse", [300] * 30) == []
 
@@ -282,11 +321,15 @@ def test_one_reading_may_end_one_condition_and_begin_another() -> None:
     ]
 
 
-HIGH = Condition(
-    "high", "x", "", Direction.ABOVE, (Level(Tier.CRITICAL, 20, 2), Level(Tier.MODERATE, 10, 3)), clear_samples=2
-)
-LOW = Condition("low", "x", "", Direction.BELOW, (Level(Tier.SLIGHT, 0, 2),), clear_samples=4)
-OTHER = Condition("other", "y", "", Direction.ABOVE, (Level(Tier.MODERATE, 10, 1),), clear_samples=1)
+def plain(name: str, vital_type: str, side: Direction, levels: list[tuple[Tier, float, int]], clear: int) -> Condition:
+    """A condition with nothing but limits and samples."""
+    written = tuple(Level(tier, Limit(vital_type, side, limit), Timing(samples)) for tier, limit, samples in levels)
+    return Condition(name, vital_type, "", written, Clearing(clear))
+
+
+HIGH = plain("high", "x", Direction.ABOVE, [(Tier.CRITICAL, 20, 2), (Tier.MODERATE, 10, 3)], clear=2)
+LOW = plain("low", "x", Direction.BELOW, [(Tier.SLIGHT, 0, 2)], clear=4)
+OTHER = plain("other", "y", Direction.ABOVE, [(Tier.MODERATE, 10, 1)], clear=1)
 SMALL = RuleBook((HIGH, LOW, OTHER), {tier: Plan(frozenset()) for tier in Tier}, oldest_reading=10 * SECOND)
 
 
@@ -301,7 +344,7 @@ class NaiveWatch:
     def observe(self, vital_type: str, value: float, seconds: int, age_seconds: int) -> list[tuple[str, Tier | None]]:
         readings = self.readings[vital_type]
         conditions = [condition for condition in SMALL.conditions if condition.vital_type == vital_type]
-        longest = max(max(it.clear_samples, *(level.samples for level in it.levels)) for it in conditions)
+        longest = max(max(it.clearing.samples, *(level.timing.samples for level in it.levels)) for it in conditions)
         is_later = [at > seconds for at in readings]
         if age_seconds > 10 or seconds in readings or sum(is_later) >= longest:
             return []
@@ -313,15 +356,16 @@ class NaiveWatch:
         readings = self.readings[condition.vital_type]
         values = [readings[at] for at in sorted(readings) if at > self.counts_after[condition.name]]
         known_tier, is_present = self.open.get(condition.name, (None, False))
-        sign = 1 if condition.direction is Direction.ABOVE else -1
+        sign = 1 if limit_of(condition.levels[0]).direction is Direction.ABOVE else -1
         for level in condition.levels:
-            newest = values[-level.samples :]
-            if len(newest) == level.samples and all((value - level.limit) * sign > 0 for value in newest):
+            samples, limit = level.timing.samples, limit_of(level).limit
+            newest = values[-samples:]
+            if len(newest) == samples and all((value - limit) * sign > 0 for value in newest):
                 is_worse = known_tier is None or list(Tier).index(level.tier) > list(Tier).index(known_tier)
                 return level.tier if is_worse or not is_present else "nothing"
-        newest = values[-condition.clear_samples :]
-        mildest = condition.levels[-1].limit
-        is_normal = len(newest) == condition.clear_samples and all((v - mildest) * sign <= 0 for v in newest)
+        newest = values[-condition.clearing.samples :]
+        mildest = limit_of(condition.levels[-1]).limit
+        is_normal = len(newest) == condition.clearing.samples and all((v - mildest) * sign <= 0 for v in newest)
         return None if is_present and is_normal else "nothing"
 
     def end(self, condition: Condition) -> None:

@@ -1,0 +1,1 @@
+"""`tocsin report`: what recordings say about a ward's rules."""

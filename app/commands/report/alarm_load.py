@@ -1,0 +1,94 @@
+"""The alarm load of recordings, shown as a table, as CSV and as a chart."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from app.commands.connection import CommandError
+from app.commands.recordings import read_recording
+from app.commands.report.alarms import Played, play
+from app.commands.report.chart import draw
+from app.commands.report.load import SHORT_SECONDS, Load, conditions_of, csv_rows, summary, table_rows
+from app.modules.alerts.rules.book import RuleBook
+from app.modules.alerts.rules.file import load_rules
+from app.modules.vitals.signs import NUMERICS
+
+#: How the recordings of a folder are called.
+PATTERN: Final = "*Numerics.csv"
+
+
+def compare(
+    paths: Sequence[Path], *, rules: Path | None, against: Path | None, csv_file: Path | None, svg_file: Path | None
+) -> None:
+    """Play every recording through one or two sets of rules, and show what they make of it.
+
+    Raises:
+        CommandError: there is no recording, or one cannot be read.
+        RulesFileError: rules cannot be used.
+        OSError: a file cannot be written.
+    """
+    books = [_named(rules)] + ([] if against is None else [_named(against)])
+    loads = measure(list(_found(paths)), books)
+    console = Console(highlight=False)
+    console.print(_table(loads))
+    for load in loads:
+        console.print(summary(load), soft_wrap=True)
+    if csv_file is not None:
+        with csv_file.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(csv_rows(loads))
+        console.print(f"every alarm: {csv_file}", soft_wrap=True)
+    if svg_file is not None:
+        svg_file.write_text(draw(_title(loads), conditions_of(loads), loads, short_seconds=SHORT_SECONDS), "utf-8")
+        console.print(f"chart: {svg_file}", soft_wrap=True)
+
+
+def measure(recordings: Sequence[Path], books: Sequence[tuple[str, RuleBook]]) -> list[Load]:
+    """The load of each book of rules, with a bar on a terminal while it is counted.
+
+    Raises:
+        CommandError: a recording cannot be read.
+    """
+    played: list[list[Played]] = [[] for _ in books]
+    bar = Console(stderr=True)
+    for path in track(recordings, "playing", console=bar, transient=True, disable=not bar.is_terminal):
+        rows = list(read_recording(path))
+        for (_, book), results in zip(books, played, strict=True):
+            results.append(play(path.stem.removesuffix("_Numerics"), rows, book))
+    return [Load(name, results) for (name, _), results in zip(books, played, strict=True)]
+
+
+def _named(path: Path | None) -> tuple[str, RuleBook]:
+    units = {name: sign.unit for name, sign in NUMERICS.items()}
+    return (path.name if path else "shipped rules"), load_rules(path, units=units)
+
+
+def _found(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        inside = sorted(path.glob(PATTERN)) if path.is_dir() else [path]
+        if not inside:
+            raise CommandError(f"{path} holds no recording: its files would be called {PATTERN}")
+        yield from inside
+
+
+def _title(loads: Sequence[Load]) -> str:
+    return f"alarms per patient-hour ({len(loads[0].played)} patients, {loads[0].hours:.2f} hours)"
+
+
+def _table(loads: Sequence[Load]) -> Table:
+    table = Table("condition", "tier", title=_title(loads), title_justify="left")
+    for load in loads:
+        for heading in (f"{load.name}\nper hour", "\nalarms", f"\nunder {SHORT_SECONDS:g} s"):
+            table.add_column(heading, justify="right")
+    *each, last = table_rows(loads)
+    for condition, tier, cells in each:
+        table.add_row(condition, tier, *cells)
+    table.add_section()
+    table.add_row(last[0], last[1], *last[2])
+    return table

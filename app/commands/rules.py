@@ -1,0 +1,55 @@
+"""`tocsin rules`: looking at a rules file before a ward is judged by it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.ending import end
+
+rules = typer.Typer(name="rules", help="Check a rules file, and say what one may hold.", no_args_is_help=True)
+
+
+@rules.command()
+def check(file: Annotated[Path, typer.Argument(help="The file that TOCSIN_RULES_FILE will name.")]) -> None:
+    """Say of every mistake in a rules file where it stands and what would be right.
+
+    The exit status is 0 where there is none, and 1 where there is one. A running server takes a file up on SIGHUP,
+    or by `POST /api/v1/rules/reload`.
+
+    \b
+    Examples:
+      tocsin rules check ward.json
+      tocsin rules check ward.json && kill -HUP "$(pgrep -f 'tocsin serve')"
+    """
+    from app.modules.alerts.rules.file import RulesFileError, load_rules
+    from app.modules.vitals.signs import NUMERICS
+
+    try:
+        book = load_rules(file, units={name: sign.unit for name, sign in NUMERICS.items()})
+    except RulesFileError as error:
+        for mistake in error.mistakes:
+            typer.echo(f"{file}: {mistake}", err=True)
+        end(f"{file} has {_counted(len(error.mistakes), 'mistake')}", status=1)
+    levels = sum(len(condition.levels) for condition in book.conditions)
+    print(f"{file} is in order: {_counted(len(book.conditions), 'condition')}, {_counted(levels, 'level')}")
+
+
+@rules.command()
+def schema() -> None:
+    """Print the JSON Schema of rules files, for an editor that completes and checks them.
+
+    \b
+    Examples:
+      tocsin rules schema > alert-rules.schema.json
+    """
+    from app.modules.alerts.rules.file import json_schema
+
+    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,193 @@
+"""Reads a rules file, and says of each mistake where it stands and what would be right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.modules.alerts.lifecycle import Tier
+from app.modules.alerts.rules import document
+from app.modules.alerts.rules.book import LevelsOutOfOrder, RuleBook, check_order, with_thresholds, worst_first
+from app.modules.alerts.rules.criteria import NEWS2
+from app.modules.alerts.rules.places import Path as JSONPath
+from app.modules.alerts.rules.places import lines_of, write_path
+
+#: What a condition about the score is about: it is computed, and not measured.
+NEWS2_SIGN = "news2"
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong with a rules file, at one place.
+
+    Attributes:
+        line: of the file, from 1; 0 where there is no such thing.
+        place: such as `conditions[0].levels[1].samples`; empty where it is the file as a whole.
+    """
+
+    line: int
+    place: str
+    advice: str
+
+    def __str__(self) -> str:
+        line = f"line {self.line}: " if self.line else ""
+        return f"{line}{self.place}: {self.advice}" if self.place else line + self.advice
+
+
+class RulesFileError(Exception):
+    """A rules file that cannot be used; its text is one line, with the first mistake."""
+
+    def __init__(self, mistakes: Sequence[Mistake], name: str = "") -> None:
+        self.mistakes = tuple(mistakes)
+        more = len(mistakes) - 1
+        told = f"{mistakes[0]}" + (f" (and {more} more: `tocsin rules check` tells all)" if more else "")
+        super().__init__(f"{name}: {told}" if name else told)
+
+
+def load_rules(path: Path | None = None, *, units: Mapping[str, str] | None = None) -> RuleBook:
+    """The rules of a file, or the shipped ones; see `parse_rules`."""
+    return parse_rules(read_text(path), units=units, name=str(path) if path else None)
+
+
+def read_text(path: Path | None = None) -> bytes:
+    """The text of a rules file, or of the shipped one.
+
+    Raises:
+        RulesFileError: there is no such file, or it cannot be read.
+    """
+    if path is None:
+        return (files(__package__) / "default.json").read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RulesFileError([Mistake(0, "", error.strerror or str(error))], str(path)) from None
+
+
+def parse_rules(text: bytes, *, units: Mapping[str, str] | None = None, name: str | None = None) -> RuleBook:
+    """The rules that this JSON document describes.
+
+    Args:
+        units: the vital signs that are measured, each with its unit; a condition on any other could
+            never be met, and is refused.
+        name: of the file, for errors.
+
+    Raises:
+        RulesFileError: it is no JSON, or breaks a rule about rules; every mistake is told.
+    """
+    try:
+        return _parse(text, units)
+    except RulesFileError as error:
+        raise RulesFileError(error.mistakes, name or "default.json") from None
+
+
+def _parse(text: bytes, units: Mapping[str, str] | None) -> RuleBook:
+    written, values = _read_json(text)
+    lines = lines_of(written)
+    try:
+        rules = document.RulesFile.model_validate(values)
+    except ValidationError as error:
+        raise RulesFileError(_in_order(_explained(error, lines))) from None
+    wrong = chain(_repeated_names(rules), _wrong_order(rules), _wrong_signs(rules, units) if units else ())
+    if mistakes := [_mistake(lines, path, advice) for path, advice in wrong]:
+        raise RulesFileError(_in_order(mistakes))
+    return RuleBook(
+        conditions=with_thresholds([condition.built() for condition in rules.conditions]),
+        plans={tier: getattr(rules.tiers, tier).built() for tier in Tier},
+        oldest_reading=rules.oldest_reading,
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """What a rules file must look like, as JSON Schema (2020-12)."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | document.RulesFile.model_json_schema(
+        by_alias=True
+    )
+
+
+def _in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
+    return sorted(mistakes, key=lambda mistake: mistake.line)
+
+
+def _read_json(text: bytes) -> tuple[str, Any]:
+    def without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise RulesFileError([Mistake(_line_of_repetition(written, twice), "", f"`{twice}` stands there twice")])
+        return dict(pairs)
+
+    def no_constant(word: str) -> Any:
+        line = written[: written.index(word)].count("\n") + 1
+        raise RulesFileError([Mistake(line, "", f"{word} is no number that JSON knows")])
+
+    try:
+        written = text.decode("utf-8-sig")
+        return written, json.loads(written, object_pairs_hook=without_repetition, parse_constant=no_constant)
+    except UnicodeDecodeError as error:
+        line = text[: error.start].count(b"\n") + 1
+        raise RulesFileError([Mistake(line, "", "this is not UTF-8")]) from None
+    except json.JSONDecodeError as error:
+        raise RulesFileError(
+            [Mistake(error.lineno, "", f"this is not JSON: {error.msg}, column {error.colno}")]
+        ) from None
+    except RecursionError:
+        raise RulesFileError([Mistake(1, "", "this is nested too deeply")]) from None
+
+
+def _line_of_repetition(written: str, name: str) -> int:
+    """About where a name stands that an object has twice: where it is used last."""
+    return written[: written.rindex(json.dumps(name, ensure_ascii=False))].count("\n") + 1
+
+
+def _explained(error: ValidationError, lines: Mapping[JSONPath, int]) -> Iterator[Mistake]:
+    for found in error.errors(include_url=False, include_input=False):
+        path = tuple(step for step in found["loc"] if step not in document.TAGS)
+        advice = found["msg"].removeprefix("Value error, ")
+        if found["type"] == "missing":
+            path, advice = path[:-1], f"`{path[-1]}` is needed here"
+        elif found["type"] == "extra_forbidden":
+            advice = "there is no such field here"
+        yield _mistake(lines, path, advice[0].lower() + advice[1:])
+
+
+def _mistake(lines: Mapping[JSONPath, int], path: JSONPath, advice: str) -> Mistake:
+    known = next(path[:length] for length in range(len(path), -1, -1) if path[:length] in lines or not length)
+    return Mistake(lines.get(known, 1), write_path(path), advice)
+
+
+def _repeated_names(rules: document.RulesFile) -> Iterator[tuple[JSONPath, str]]:
+    names = [condition.name for condition in rules.conditions]
+    for index, name in enumerate(names):
+        if names.index(name) != index:
+            yield ("conditions", index, "name"), f"`{name}` is used twice"
+
+
+def _wrong_order(rules: document.RulesFile) -> Iterator[tuple[JSONPath, str]]:
+    for index, condition in enumerate(rules.conditions):
+        try:
+            check_order(condition.name, worst_first([level.built(condition.vital_type) for level in condition.levels]))
+        except LevelsOutOfOrder as error:
+            yield ("conditions", index, "levels"), str(error)
+
+
+def _wrong_signs(rules: document.RulesFile, units: Mapping[str, str]) -> Iterator[tuple[JSONPath, str]]:
+    known = ", ".join(sorted(units))
+    for index, condition in enumerate(rules.conditions):
+        place: JSONPath = ("conditions", index)
+        if condition.vital_type in units:
+            if condition.unit != units[condition.vital_type]:
+                yield (*place, "unit"), f"{condition.vital_type} is measured in `{units[condition.vital_type]}`"
+        elif condition.vital_type != NEWS2_SIGN:
+            yield (*place, "vitalType"), f"`{condition.vital_type}` is none of {known}"
+        for number, level in enumerate(condition.levels):
+            criterion = level.built(condition.vital_type).criterion
+            unknown = () if isinstance(criterion, NEWS2) else criterion.inputs - units.keys() - {condition.vital_type}
+            for vital_type in sorted(unknown):
+                yield (*place, "levels", number, "when"), f"`{vital_type}` is none of {known}"
