@@ -52,7 +52,11 @@ class Observer(Protocol):
     """Rules on readings; the alerts module is one."""
 
     async def prime(self, patient_id: str, readings: Iterable[tuple[str, float, datetime]]) -> None:
-        """Take up a patient not seen before, with what was measured last, oldest first; raises no alert."""
+        """Take up a patient not seen before; raises no alert.
+
+        Args:
+            readings: the newest of each type, however old, and all of the last minutes; oldest first.
+        """
         ...
 
     async def observe(
@@ -194,8 +198,10 @@ class VitalsService:
         async with self._reading() as session:
             newest = await repository.newest(session, patient_id)
             last = await repository.newest_first(session, recent, limit=MOST_PRIMED)
+        known = {(it.type, it.measured_at): it for it in (*newest, *last)}
+        oldest_first = sorted(known.values(), key=lambda it: it.measured_at)
         # Outside the session: who holds a connection while waiting for another can wait for ever.
-        await self._prime_rules(patient_id, [(it.type, it.value, it.measured_at) for it in reversed(last)])
+        await self._prime_rules(patient_id, [(it.type, it.value, it.measured_at) for it in oldest_first])
         track.newest = {reading.type: reading.measured_at for reading in newest}
         return track.newest
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from heapq import merge
-from typing import Final
+from typing import Any, Final
 
 #: More readings of one vital sign are not kept, however many a rule would look at.
 MOST_READINGS: Final = 2000
@@ -97,13 +97,18 @@ class Chart:
 
 
 class View:
-    """A chart as it stood at one moment: nothing measured later is seen."""
+    """A chart as it stood at one moment: nothing measured later is seen.
 
-    __slots__ = ("at", "chart")
+    Attributes:
+        remembered: what has been worked out of it, for whoever asks the same again.
+    """
+
+    __slots__ = ("at", "chart", "remembered")
 
     def __init__(self, chart: Chart, at: datetime) -> None:
         self.chart = chart
         self.at = at
+        self.remembered: dict[Hashable, Any] = {}
 
     def value(self, vital_type: str, max_age: timedelta | None = None) -> float | None:
         """The newest value; none where there is none, or none that is fresh enough."""

@@ -232,9 +232,12 @@ class NEWS2(_OfTheMoment):
         return (f"NEWS2 {scored.total} ({parts}{is_known}), limit {limit}",)
 
     def score(self, view: View) -> Score:
-        """The score of the patient's chart as it stood."""
-        seen = {name: self._newest(view, signs) for name, signs in NEWS2_SIGNS.items()}
-        return score(Observations(**seen), spo2_scale=view.chart.spo2_scale)
+        """The score of the patient's chart as it stood. Several levels ask for it, so that it is remembered."""
+        scored: Score | None = view.remembered.get(self.max_age)
+        if scored is None:
+            seen = {name: self._newest(view, signs) for name, signs in NEWS2_SIGNS.items()}
+            scored = view.remembered[self.max_age] = score(Observations(**seen), spo2_scale=view.chart.spo2_scale)
+        return scored
 
     def _newest(self, view: View, signs: tuple[str, ...]) -> float | None:
         return next((value for sign in signs if (value := view.value(sign, self.max_age)) is not None), None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 #: A value stands for no longer than this where magnitude × duration is summed up over sparse samples.
@@ -23,7 +24,7 @@ class Repetition:
     within: timedelta
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Timing:
     """When a violation counts: after all of samples and delays, or by repetition, or by burden.
 
@@ -42,7 +43,7 @@ class Timing:
     repetition: Repetition | None = None
     burden: float | None = None
 
-    @property
+    @cached_property
     def delay(self) -> timedelta:
         return self.condition_delay + self.signal_delay
 
@@ -91,26 +92,36 @@ class Run:
         self.count += 1
         self._last_at = at
 
-    def why_it_counts(self, at: datetime) -> str | None:
-        """How the violation came to count, as a phrase that ends a reason; none where it does not yet."""
-        if self.count == 0 or self.began is None:
-            return None
-        timing = self.timing
-        if self.count >= timing.samples and at - self.began >= timing.delay:
-            return self._duration()
-        repetition = timing.repetition
-        if repetition is not None and len(self._starts) >= repetition.times:
-            earliest = at - repetition.within
-            if sum(start > earliest for start in self._starts) >= repetition.times:
-                return f" for the {_ordinal(repetition.times)} time within {repetition.within.total_seconds():g} s"
-        if timing.burden is not None and self._burden >= timing.burden:
-            return f", so far that magnitude × duration is {self._burden:.3g}, limit {timing.burden:g}"
-        return None
+    def counts(self, at: datetime) -> bool:
+        """Whether the violation is an alarm."""
+        return self.count > 0 and (self._is_long(at) or self._is_repeated(at) or self._is_heavy())
 
-    def _duration(self) -> str:
-        if self.timing.delay:
-            return f" for {self.timing.delay.total_seconds():g} s"
-        return f" for {self.timing.samples} samples" if self.timing.samples > 1 else ""
+    def how_it_counts(self, at: datetime) -> str:
+        """How the violation came to count, as a phrase that ends a reason."""
+        timing = self.timing
+        if self._is_long(at):
+            if timing.delay:
+                return f" for {timing.delay.total_seconds():g} s"
+            return f" for {timing.samples} samples" if timing.samples > 1 else ""
+        if timing.repetition is not None and self._is_repeated(at):
+            times, within = timing.repetition.times, timing.repetition.within
+            return f" for the {_ordinal(times)} time within {within.total_seconds():g} s"
+        return f", so far that magnitude × duration is {self._burden:.3g}, limit {timing.burden:g}"
+
+    def _is_long(self, at: datetime) -> bool:
+        if self.began is None or self.count < self.timing.samples:
+            return False
+        return not self.timing.delay or at - self.began >= self.timing.delay
+
+    def _is_repeated(self, at: datetime) -> bool:
+        repetition = self.timing.repetition
+        if repetition is None or len(self._starts) < repetition.times:
+            return False
+        earliest = at - repetition.within
+        return sum(start > earliest for start in self._starts) >= repetition.times
+
+    def _is_heavy(self) -> bool:
+        return self.timing.burden is not None and self._burden >= self.timing.burden
 
 
 def _ordinal(number: int) -> str:

@@ -152,10 +152,10 @@ class PatientWatch:
 
     def _decision(self, stand: _Stand) -> Decision | None:
         reported = self._reported.get(stand.condition.name)
-        finding = stand.finding(self._chart)
-        if finding is not None:
-            is_news = reported is None or not reported.is_present or finding.tier.is_worse_than(reported.tier)
-            return Present(stand.condition, finding) if is_news else None
+        tier = stand.tier()
+        if tier is not None:
+            is_news = reported is None or not reported.is_present or tier.is_worse_than(reported.tier)
+            return Present(stand.condition, stand.finding(self._chart)) if is_news else None
         if reported is not None and reported.is_present and stand.is_gone():
             return Gone(stand.condition)
         return None
@@ -205,13 +205,14 @@ class _Stand:
         self._awaits_reading = self.condition.heeds_silence
         self._begin()
 
-    def finding(self, chart: Chart) -> Finding | None:
-        """The worst level that counts."""
-        for level, run in self._runs:
-            how = run.why_it_counts(self._at)
-            if how is not None:
-                return self._found(level, run, how, View(chart, self._at))
-        return None
+    def tier(self) -> Tier | None:
+        """The worst level that counts; none where nothing is wrong, or not for long enough."""
+        return next((level.tier for level, run in self._runs if run.counts(self._at)), None)
+
+    def finding(self, chart: Chart) -> Finding:
+        """What is wrong, where something is: it takes longer than to know that it is."""
+        level, run = next((level, run) for level, run in self._runs if run.counts(self._at))
+        return self._found(level, run, View(chart, self._at))
 
     def is_gone(self) -> bool:
         """Whether the patient has been within every limit for long enough."""
@@ -242,7 +243,7 @@ class _Stand:
         self._normal_samples = 0
         self._normal_since = self._at = _EVER
 
-    def _found(self, level: Level, run: Run, how: str, view: View) -> Finding:
+    def _found(self, level: Level, run: Run, view: View) -> Finding:
         condition, criterion = self.condition, level.criterion
         if isinstance(criterion, NEWS2):
             window: tuple[float, ...] = (float(criterion.score(view).total),)
@@ -252,7 +253,7 @@ class _Stand:
         *others, last = criterion.describe(view)
         return Finding(
             tier=level.tier,
-            reasons=(*others, last + how),
+            reasons=(*others, last + run.how_it_counts(self._at)),
             vitals_window=window,
             unit=condition.unit or None,
             threshold=condition.thresholds.get(level.tier) or None,

@@ -318,3 +318,38 @@ def test_the_published_schema_is_the_one_that_files_are_read_by() -> None:
     published = json.loads((ROOT / "docs/alert-rules.schema.json").read_text())
 
     assert published == json_schema()
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["nurse", "slight"]),
+    lambda part: (
+        st.lists(part, max_size=3)
+        | st.dictionaries(st.sampled_from(["above", "all", "any", "when", "tier", "x", "news2Total"]), part, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.data(), ANYTHING)
+def test_whatever_stands_in_a_file_it_is_read_or_its_mistakes_are_told(data: st.DataObject, junk: Any) -> None:
+    """Anything at all in the place of any value: no other error than the one that tells of it."""
+    written = document()
+    place: Any = written
+    while isinstance(place, dict | list) and place:
+        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        if data.draw(st.booleans()) or not isinstance(place[key], dict | list):
+            place[key] = junk
+            break
+        place = place[key]
+
+    try:
+        parsed(written)
+    except RulesFileError as error:
+        assert error.mistakes
+        assert all(mistake.advice for mistake in error.mistakes)
+        assert "\n" not in str(error)

@@ -286,3 +286,18 @@ def test_a_patients_own_limit_takes_the_place_of_the_rules() -> None:
 
     assert course.times == [(6, "moderate")]
     assert book.conditions[0].thresholds == {Tier.MODERATE: {"min": 86}, Tier.CRITICAL: {"min": 80}}
+
+
+def test_an_old_reading_is_known_after_a_start_and_counts_as_no_sample() -> None:
+    """A temperature of this morning has its part in a score, but is not the first of two samples in a row."""
+    hours_ago = NOW - timedelta(hours=3)
+    twice = rules(low(samples=2))
+    scored = rules({"tier": "moderate", "when": {"news2Total": 4}}, sign="news2")
+
+    course, score = Course(twice), Course(scored)
+    course.watch.prime([("spo2", 89, hours_ago)], now=NOW)
+    score.watch.prime([("spo2", 89, hours_ago)], now=NOW)
+
+    assert course.at(1, 89).times == []
+    assert course.at(2, 89).times == [(2, "moderate")]
+    assert score.at(1, 105, "pulse").times == [(1, "moderate")]
