@@ -69,6 +69,9 @@ class Metrics:
         self.vitals_unruled = Counter(
             "tocsin_vitals_unruled", "Readings stored, but not ruled on because the rules failed.", registry=r
         )
+        self.readings_pruned = Counter(
+            "tocsin_readings_pruned", "Stored readings deleted because they were too old.", registry=r
+        )
         self.viewer_frames_dropped = Counter(
             "tocsin_viewer_frames_dropped", "Live vitals frames dropped for viewers that could not keep up.", registry=r
         )
