@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -40,6 +41,8 @@ async def test_buckets_say_what_a_naive_sum_says(db: Database, points: int) -> N
     series = await SeriesService(db).read(stretch, resolution="buckets", points=points)
     assert isinstance(series, BucketSeries)
     assert sums_in(series) == sums_of(READINGS[10:-10], series)
+    nothing = replace(stretch, until=stretch.since)
+    assert (await SeriesService(db).read(nothing, resolution="buckets", points=points)).timestamps == []
 
 
 async def test_what_is_older_goes_and_what_is_newer_stays(db: Database) -> None:

@@ -32,21 +32,25 @@ class Retention:
     for so long, nothing is left here.
     """
 
-    def __init__(self, db: Database, clock: Clock, metrics: Metrics, *, days: int) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, metrics: Metrics, *, days: int, period_seconds: float = PERIOD_SECONDS
+    ) -> None:
         self._db = db
         self._clock = clock
         self._metrics = metrics
         self._kept = timedelta(days=days)
+        self._period_seconds = period_seconds
 
     async def run(self) -> None:
         """Prune now and then, for ever. Any node may: they take turns."""
-        while self._kept:
-            await anyio.sleep(PERIOD_SECONDS)
+        while True:
+            await anyio.sleep(self._period_seconds)
             await self.prune()
-        await anyio.sleep_forever()
 
     async def prune(self) -> int:
         """Delete what is too old by now: how many readings it were."""
+        if not self._kept:
+            return 0
         before, started = self._clock.now() - self._kept, anyio.current_time()
         pruned = 0
         for patient_id in await self._db.run_read(partial(repository.patients_with_older, before=before)):

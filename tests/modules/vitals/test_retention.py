@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import anyio
 import pytest
@@ -13,7 +14,7 @@ from app.modules.vitals.signs import NUMERICS
 from tests.databases import statements
 from tests.modules.vitals.stretches import store, stored
 from tests.modules.ward import Ward
-from tests.servers import serving
+from tests.servers import serving, until
 
 pytestmark = pytest.mark.anyio
 
@@ -113,8 +114,19 @@ async def rows(ward: Ward, table: str) -> list[tuple[object, ...]]:
 
 async def test_with_no_days_readings_are_kept_for_ever(ward: Ward) -> None:
     await store(ward.db, readings(ward, 1, age=timedelta(days=100_000)))
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(retention(ward, days=0).run)
-        await anyio.wait_all_tasks_blocked()
-        tasks.cancel_scope.cancel()
+    assert await retention(ward, days=0).prune() == 0
     assert len(await stored(ward.db)) == 1
+
+
+async def test_the_worker_prunes_again_and_again(ward: Ward) -> None:
+    worker = Retention(ward.db, ward.clock, ward.metrics, days=DAYS, period_seconds=0.01)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(worker.run)
+        for number in (1, 2):
+            await store(ward.db, readings(ward, 1, age=timedelta(days=DAYS + number)))
+            await until(partial(has_pruned, ward, number))
+        tasks.cancel_scope.cancel()
+
+
+def has_pruned(ward: Ward, count: int) -> bool:
+    return ward.metrics.registry.get_sample_value("tocsin_readings_pruned_total") == count

@@ -6,7 +6,7 @@ import pytest
 
 from app.core.errors import InvalidField
 from app.modules.vitals.frames import Reading
-from app.modules.vitals.schemas import BucketSeries, Series, SeriesFilter
+from app.modules.vitals.schemas import BucketSeries, Resolution, Series, SeriesFilter
 from app.modules.vitals.series import MOST_IN_SERIES, SeriesService
 from tests.modules.vitals.stretches import START, heart_rates, store, sums_in, sums_of
 from tests.modules.ward import Ward
@@ -44,11 +44,11 @@ async def test_buckets_say_what_a_naive_sum_says(ward: Ward, points: int) -> Non
 async def test_only_readings_of_the_stretch_count_in_its_first_and_last_bucket(ward: Ward) -> None:
     readings = [Reading("heart_rate", value, "/min", START + timedelta(seconds=value)) for value in range(40, 100)]
     await store(ward.db, readings)
-    stretch = SeriesFilter("P1", "heart_rate", readings[10].measured_at, readings[50].measured_at)
+    stretch = SeriesFilter("P1", "heart_rate", readings[12].measured_at, readings[51].measured_at)
     series = await SeriesService(ward.db).read(stretch, resolution="buckets", points=10)
     assert isinstance(series, BucketSeries)
-    assert sums_in(series) == sums_of(readings[10:50], series)
-    assert series.timestamps[0] < stretch.since
+    assert sums_in(series) == sums_of(readings[12:51], series)
+    assert series.timestamps[0] < readings[11].measured_at
 
 
 async def test_a_gap_is_a_bucket_with_nothing_in_it(ward: Ward) -> None:
@@ -85,3 +85,12 @@ async def test_a_raw_answer_ends_after_ten_thousand_and_says_so(ward: Ward) -> N
     assert isinstance(cut_off, Series)
     assert (len(cut_off.values), cut_off.truncated) == (MOST_IN_SERIES, True)
     assert 71 not in cut_off.values
+
+
+@pytest.mark.parametrize("length", [timedelta(), timedelta(days=-1)])
+async def test_a_stretch_that_ends_before_it_begins_holds_nothing(ward: Ward, length: timedelta) -> None:
+    await store(ward.db, heart_rates(40, apart=timedelta(seconds=1)))
+    stretch = SeriesFilter("P1", "heart_rate", START, START + length)
+    resolutions: tuple[Resolution, ...] = ("auto", "raw", "buckets")
+    for resolution in resolutions:
+        assert (await SeriesService(ward.db).read(stretch, resolution=resolution, points=10)).timestamps == []
