@@ -153,11 +153,12 @@ def prune(connection: sa.Connection, patient_id: str, *, before: datetime, most:
     """
     if connection.dialect.name == "postgresql" and not connection.scalar(sa.select(PRUNING)):
         return None
-    is_old = sa.and_(VitalReading.patient_id == patient_id, VitalReading.measured_at < before)
-    order = VitalReading.measured_at
-    kept_from = connection.scalar(sa.select(order).where(is_old).order_by(order).offset(most).limit(1))
+    of_patient, measured_at = VitalReading.patient_id == patient_id, VitalReading.measured_at
+    older = sa.select(measured_at).where(of_patient, measured_at < before).order_by(measured_at)
+    kept_from = connection.scalar(older.offset(most).limit(1))
+    # One upper bound: given two, SQLite walks the index up to the later one, through all that is old.
     until = before if kept_from is None else kept_from
-    return connection.execute(sa.delete(VitalReading).where(is_old, VitalReading.measured_at < until)).rowcount
+    return connection.execute(sa.delete(VitalReading).where(of_patient, measured_at < until)).rowcount
 
 
 def _sqlite_time(moment: datetime) -> str:
