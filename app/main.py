@@ -47,8 +47,10 @@ from app.modules.users.router import router as users_router
 from app.modules.users.service import UserService
 from app.modules.vitals.access import VitalsAccess
 from app.modules.vitals.manager import VitalsViewers
+from app.modules.vitals.retention import Retention
 from app.modules.vitals.rights import SocketRights
 from app.modules.vitals.router import router as vitals_router
+from app.modules.vitals.series import SeriesService
 from app.modules.vitals.service import VitalsService
 from app.modules.vitals.signs import NUMERICS
 from app.modules.vitals.writer import ReadingWriter
@@ -131,6 +133,8 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
         VitalsViewers, VitalsViewers(bus, metrics, slow_consumer_seconds=settings.slow_consumer_seconds)
     )
     services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
+    services.add(SeriesService, SeriesService(db))
+    services.add(Retention, Retention(db, clock, metrics, days=settings.retention_days))
     services.add(VitalsAccess, VitalsAccess(care_team))
     services.add(SocketRights, SocketRights(access, auth, clock))
 
@@ -196,6 +200,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         "escalation": services.get(EscalationWorker).run,
         "surveillance": services.get(Surveillance).run,
         "readings": services.get(ReadingWriter).run,
+        "retention": services.get(Retention).run,
     }
     try:
         await prepare(db)

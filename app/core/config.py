@@ -85,6 +85,9 @@ class Settings(BaseSettings):
         0.5, gt=0, le=60, description="How often a node looks for changes that no bus message told of."
     )
     max_body_bytes: int = Field(1 << 20, ge=1024, description="Largest request body and WebSocket message.")
+    retention_days: int = Field(
+        90, ge=0, le=36_500, description="For how many days readings are kept; alerts stay. 0 keeps them for ever."
+    )
     rules_file: Path | None = Field(None, description="Rules that replace the shipped ones.")
     shutdown_seconds: int = Field(10, ge=1, description="How long open requests may take to end after a signal.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -72,6 +72,9 @@ class Metrics:
         self.rules_reloads = Counter(
             "tocsin_rules_reloads", "Times that the rules were read again.", ["result"], registry=r
         )
+        self.readings_pruned = Counter(
+            "tocsin_readings_pruned", "Stored readings deleted because they were too old.", registry=r
+        )
         self.viewer_frames_dropped = Counter(
             "tocsin_viewer_frames_dropped", "Live vitals frames dropped for viewers that could not keep up.", registry=r
         )

@@ -27,22 +27,24 @@ from app.modules.vitals.errors import InvalidReadings
 from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.rights import SocketRights
 from app.modules.vitals.schemas import (
+    AnySeries,
     HistoryFilter,
     HistoryPage,
     Latest,
     NumericType,
     ReadingsInput,
-    Series,
+    Resolution,
+    SeriesFilter,
     SingleReadingInput,
     StoredReading,
     Taken,
     read_cursor,
 )
+from app.modules.vitals.series import SeriesService
 from app.modules.vitals.service import VitalsService
 from app.modules.vitals.sockets import DeviceSocket, ViewerSocket
 
-LONGEST_SERIES = timedelta(days=7)
-MOST_IN_SERIES = 10_000
+LONGEST_SERIES = timedelta(days=400)
 
 router = APIRouter(prefix="/api/v1/vitals", tags=["vitals"], route_class=JSONRoute)
 
@@ -115,22 +117,29 @@ async def history(
     return HistoryPage.of(seen, readings, has_more=has_more)
 
 
-@router.get("/series", summary="Stored readings of one type, oldest first, as two lists", responses=_READING)
+@router.get(
+    "/series",
+    summary="Stored readings of one type, oldest first: raw, or min, mean and max of buckets",
+    responses=_READING,
+)
 async def series(
     caller: Caller,
-    vitals: Vitals,
+    stretches: Annotated[SeriesService, service(SeriesService)],
     access: Access,
     vital_type: Annotated[NumericType, Query(alias="type")],
     since: Annotated[Timestamp, Query(description="From this moment on.")],
-    until: Annotated[Timestamp, Query(description="Before this moment; at most 7 days later.")],
+    until: Annotated[Timestamp, Query(description="Before this moment; at most 400 days later.")],
     patient_id: PatientId = None,
-) -> Series:
+    resolution: Annotated[
+        Resolution,
+        Query(description="`auto` is `raw` up to three readings for each point, and `buckets` for a longer stretch."),
+    ] = "auto",
+    points: Annotated[int, Query(ge=10, le=2000, description="At most so many buckets.")] = 500,
+) -> AnySeries:
     if until - since > LONGEST_SERIES:
         raise InvalidField("until", f"must be at most {LONGEST_SERIES.days} days after `since`")
     seen = await access.reader(caller, patient_id)
-    wanted = HistoryFilter(seen, vital_type, since, until)
-    readings, has_more = await vitals.oldest_first(wanted, limit=MOST_IN_SERIES)
-    return Series.of(seen, vital_type, readings, has_more=has_more)
+    return await stretches.read(SeriesFilter(seen, vital_type, since, until), resolution=resolution, points=points)
 
 
 @router.websocket("/ws/mobile")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from app.core.errors import InvalidField
 from app.core.timestamps import from_rfc3339, to_rfc3339
 from app.core.wire import Id, WireInput, WireModel
+from app.modules.vitals.buckets import Bucket, Grid
 from app.modules.vitals.frames import Reading, WireValue, wire_value
 from app.modules.vitals.signs import NUMERICS
 
 MOST_READINGS = 1000
+
+#: No vital sign is measured more finely than this many digits behind the point.
+MEAN_DIGITS = 3
 
 _CURSOR_SEPARATOR = "~"
 
@@ -32,6 +36,22 @@ class HistoryFilter:
     since: datetime | None = None
     until: datetime | None = None
     after: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesFilter:
+    """What a series is of: one type of one patient, from `since` to before `until`."""
+
+    patient_id: str
+    type: str
+    since: datetime
+    until: datetime
+
+    def as_history(self) -> HistoryFilter:
+        return HistoryFilter(self.patient_id, self.type, self.since, self.until)
+
+
+Resolution = Literal["auto", "raw", "buckets"]
 
 
 def _require_numeric(vital_type: str) -> str:
@@ -125,6 +145,7 @@ class Series(WireModel):
     `truncated` says that there are more: ask again with `since` at the last timestamp.
     """
 
+    resolution: Literal["raw"] = "raw"
     patient_id: str
     type: str
     unit: str
@@ -133,15 +154,51 @@ class Series(WireModel):
     truncated: bool
 
     @classmethod
-    def of(cls, patient_id: str, vital_type: str, readings: Sequence[Reading], *, has_more: bool) -> Self:
+    def of(cls, wanted: SeriesFilter, readings: Sequence[Reading], *, has_more: bool) -> Self:
         return cls(
-            patient_id=patient_id,
-            type=vital_type,
-            unit=NUMERICS[vital_type].unit,
+            patient_id=wanted.patient_id,
+            type=wanted.type,
+            unit=NUMERICS[wanted.type].unit,
             timestamps=[reading.measured_at for reading in readings],
             values=[wire_value(reading) for reading in readings],
             truncated=has_more,
         )
+
+
+class BucketSeries(WireModel):
+    """Readings of one type in buckets of equal width, oldest first, as lists of equal length.
+
+    A bucket begins at its timestamp. One in which nothing was measured has a count of 0 and nulls.
+    """
+
+    resolution: Literal["buckets"] = "buckets"
+    patient_id: str
+    type: str
+    unit: str
+    bucket_seconds: int
+    timestamps: list[datetime]
+    min: list[float | None]
+    mean: list[float | None]
+    max: list[float | None]
+    count: list[int]
+
+    @classmethod
+    def of(cls, wanted: SeriesFilter, grid: Grid, summed: Mapping[int, Bucket]) -> Self:
+        buckets = [summed.get(number) for number in grid.numbers()]
+        return cls(
+            patient_id=wanted.patient_id,
+            type=wanted.type,
+            unit=NUMERICS[wanted.type].unit,
+            bucket_seconds=grid.width_seconds,
+            timestamps=grid.starts(),
+            min=[bucket.least if bucket else None for bucket in buckets],
+            mean=[round(bucket.mean, MEAN_DIGITS) if bucket else None for bucket in buckets],
+            max=[bucket.greatest if bucket else None for bucket in buckets],
+            count=[bucket.count if bucket else 0 for bucket in buckets],
+        )
+
+
+AnySeries = Annotated[Series | BucketSeries, Field(discriminator="resolution")]
 
 
 def write_cursor(reading: Reading) -> str:

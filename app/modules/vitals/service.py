@@ -185,12 +185,6 @@ class VitalsService:
             readings = await repository.newest_first(session, wanted, limit=limit + 1)
         return readings[:limit], len(readings) > limit
 
-    async def oldest_first(self, wanted: HistoryFilter, *, limit: int) -> tuple[list[Reading], bool]:
-        """The beginning of a stretch of history, and whether there is more."""
-        async with self._reading() as session:
-            readings = await repository.oldest_first(session, wanted, limit=limit + 1)
-        return readings[:limit], len(readings) > limit
-
     async def _prime(self, patient_id: str, track: Track) -> dict[str, datetime]:
         """Take up a patient of whom this process remembers nothing, from the table."""
         await self._writer.flush()

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from app.core.timestamps import to_rfc3339
 from tests.modules.vitals.bedside import Bed
 from tests.servers import RunningServer, code_of
 
 pytestmark = pytest.mark.anyio
 
 VITALS = "/api/v1/vitals"
+YEAR = {"since": "2026-01-01T00:00:00Z", "until": "2027-01-01T00:00:00Z"}
 
 
 def values(body: dict[str, Any]) -> list[object]:
@@ -138,12 +141,34 @@ async def test_a_series_is_two_lists_of_equal_length_oldest_first(server: Runnin
     await server.call("POST", f"{VITALS}/bulk", "device", {"patientId": "P1", "readings": readings})
     query = {"patient_id": "P1", "type": "heart_rate", "since": bed.time(-60), "until": bed.time()}
     assert (await server.call("GET", f"{VITALS}/series", "nurse", params=query)).json() == {
+        "resolution": "raw",
         "patientId": "P1",
         "type": "heart_rate",
         "unit": "/min",
         "timestamps": [reading["timestamp"] for reading in readings],
         "values": [60, 61, 62],
         "truncated": False,
+    }
+
+
+async def test_a_series_in_buckets_has_the_least_mean_and_greatest_of_each(server: RunningServer, bed: Bed) -> None:
+    start = bed.now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    moments = [start + timedelta(seconds=seconds) for seconds in (0, 59, 120)]
+    readings = [bed.reading(60 + n, timestamp=to_rfc3339(moment)) for n, moment in enumerate(moments)]
+    await server.call("POST", f"{VITALS}/bulk", "device", {"patientId": "P1", "readings": readings})
+    stretch = {"since": to_rfc3339(start), "until": to_rfc3339(start + timedelta(minutes=10))}
+    query = {"patient_id": "P1", "type": "heart_rate", "resolution": "buckets", "points": "10", **stretch}
+    assert (await server.call("GET", f"{VITALS}/series", "nurse", params=query)).json() == {
+        "resolution": "buckets",
+        "patientId": "P1",
+        "type": "heart_rate",
+        "unit": "/min",
+        "bucketSeconds": 60,
+        "timestamps": [to_rfc3339(start + timedelta(minutes=minute)) for minute in range(10)],
+        "min": [60, None, 62] + [None] * 7,
+        "mean": [60.5, None, 62] + [None] * 7,
+        "max": [61, None, 62] + [None] * 7,
+        "count": [2, 0, 1] + [0] * 7,
     }
 
 
@@ -154,7 +179,10 @@ async def test_a_question_that_cannot_be_answered_is_refused_with_its_field(serv
         ("history", {"limit": "5001"}, "limit"),
         ("history", {"since": "2026-01-02T03:04:05"}, "since"),
         ("history", {"since": "0001-01-01T00:00:00+23:59"}, "since"),
-        ("series", {"type": "spo2", "since": "2026-01-01T00:00:00Z", "until": "2026-01-08T00:00:01Z"}, "until"),
+        ("series", {"type": "spo2", "since": "2026-01-01T00:00:00Z", "until": "2027-02-05T00:00:01Z"}, "until"),
+        ("series", {**YEAR, "type": "consciousness", "resolution": "buckets"}, "resolution"),
+        ("series", {**YEAR, "type": "spo2", "resolution": "hourly"}, "resolution"),
+        ("series", {**YEAR, "type": "spo2", "points": "2001"}, "points"),
         ("series", {"type": "spo2", "since": "2026-01-01T00:00:00Z"}, "until"),
     ]
     for path, query, field in cases:

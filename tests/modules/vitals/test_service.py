@@ -217,8 +217,7 @@ async def test_a_history_is_narrowed_to_a_type_and_a_stretch_that_ends_before_it
     await station.service.record(PATIENT, [*readings, station.reading(type="pulse", seconds=2)])
     since, until = readings[1].measured_at, readings[4].measured_at
     wanted = HistoryFilter(PATIENT, "heart_rate", since, until)
-    assert await station.service.oldest_first(wanted, limit=2) == (readings[1:3], True)
-    assert await station.service.oldest_first(wanted, limit=3) == (readings[1:4], False)
+    assert await station.service.newest_first(wanted, limit=2) == (readings[3:1:-1], True)
     assert await station.service.newest_first(wanted, limit=3) == (readings[3:0:-1], False)
 
 
