@@ -63,8 +63,10 @@ async def in_force(caller: Caller, rules: Rules) -> RulesInForce:
     return RulesInForce.of(rules)
 
 
-@router.get("/schema", summary="The JSON Schema of a rules file")
-async def schema() -> dict[str, Any]:
+@router.get(
+    "/schema", summary="The JSON Schema of a rules file", responses=problem_responses(NotSignedIn, TokenExpired)
+)
+async def schema(caller: Caller) -> dict[str, Any]:
     return json_schema()
 
 
