@@ -20,7 +20,7 @@ def replay(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             help="A BIDMC numerics CSV, a BIDMC signals CSV (both may be .gz), or a WFDB record (100 or 100.hea).",
             show_default=False,
         ),
@@ -62,13 +62,18 @@ def replay(
 ) -> None:
     """Play recordings to a running server, as bedside devices would have sent them.
 
-    Files of the same patient play together; several patients play at once. Ends when the server has taken every
-    frame, and stored and ruled on every reading.
+    Files of the same patient play together, several patients at once.
+    Ends when the server has taken every frame, and stored and ruled on every
+    reading.
 
-    Readings are stamped with the time at which they are sent, at any speed, so that they are judged like fresh ones.
-    Waveforms keep their true rate: at speed 1 they are taken now; faster, they are laid into the past so that they
-    end about now, and rules that pass over old readings pass over what is found in them. ECG leads, PLETH and RESP
-    are sent; other signals are named and left out. Where samples are missing there is a gap.
+    Readings are stamped with the time at which they are sent, at any speed, so
+    that they are judged like fresh ones. Waveforms keep their true rate: at
+    speed 1 they are taken now; faster, they are laid into the past so that they
+    end about now, and rules that pass over old readings pass over what is found
+    in them.
+
+    ECG leads, PLETH and RESP are sent; other signals are named and left out.
+    Where samples are missing there is a gap.
 
     \b
     Examples:
