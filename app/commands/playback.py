@@ -1,36 +1,33 @@
-"""Playing a recording to a server, and showing on a terminal how it goes."""
+"""Playing recordings to a server, for one patient or several at once."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from app.commands.connection import MOBILE_SOCKET, CommandError, websocket_address
-from app.commands.player import Player
-from app.commands.recordings import Row, read_recording
+from app.commands.display import on_stderr
+from app.commands.player import Player, Tally
+from app.commands.sources import Cut, Step, assign, notices, play_together, read_file
 
-SHOWN_REFUSALS = 3
 
-
-def play_file(file: Path, *, patient: str, url: str, token: str, speed: str) -> str:
-    """Play the recording in a file, and sum up in one line.
+def play_files(files: Sequence[Path], *, patients: Sequence[str], url: str, token: str, speed: str, cut: Cut) -> str:
+    """Play the recordings in files, and sum up in one line.
 
     Raises:
-        CommandError: the file or the speed is none, or the server is not there, refuses, or was lost for good.
+        CommandError: a file or the speed is none, or the server is not there, refuses, or was lost for good.
     """
     seconds_per_second = read_speed(speed)
-    rows = list(read_recording(file))
-    if not rows:
-        raise CommandError(f"{file.name} holds no readings")
-    return asyncio.run(play(rows, patient=patient, url=url, token=token, speed=seconds_per_second))
+    recordings = {patient: [read_file(path) for path in paths] for patient, paths in assign(files, patients).items()}
+    beds = {patient: play_together(found, cut) for patient, found in recordings.items()}
+    for patient, steps in beds.items():
+        if not steps:
+            names = " and ".join(recording.name for recording in recordings[patient])
+            raise CommandError(f"{names}: there is nothing to play, or nothing in that stretch")
+    return asyncio.run(play_beds(beds, url=url, token=token, speed=seconds_per_second, notices=notices(recordings)))
 
 
 def read_speed(text: str) -> float:
@@ -50,66 +47,61 @@ def read_speed(text: str) -> float:
     return speed
 
 
-async def play(rows: list[Row], *, patient: str, url: str, token: str, speed: float) -> str:
-    """Send every reading, wait until the server has ruled on all of them, and sum up in one line.
+async def play(steps: Sequence[Step], *, patient: str, url: str, token: str, speed: float) -> str:
+    """Play to one patient, and sum up in one line.
 
     Raises:
         CommandError: the server is not there, refuses, or was lost and did not come back.
     """
-    address = websocket_address(url, MOBILE_SOCKET, patient_id=patient)
+    return await play_beds({patient: steps}, url=url, token=token, speed=speed)
+
+
+async def play_beds(
+    beds: Mapping[str, Sequence[Step]], *, url: str, token: str, speed: float, notices: Sequence[str] = ()
+) -> str:
+    """Play to each patient at once, wait until the server has taken and ruled on everything, and sum up in one line.
+
+    Raises:
+        CommandError: for one of them the server is not there, refuses, or was lost and did not come back; the
+            others have ended then, too.
+    """
     started = time.monotonic()
-    with _progress(rows, patient) as display:
-        player = Player(rows, address=address, token=token, speed=speed, observer=display)
+    with on_stderr(beds) as screen:
+        for notice in notices:
+            screen.say(notice)
+        addresses = {patient: websocket_address(url, MOBILE_SOCKET, patient_id=patient) for patient in beds}
+        players = {
+            patient: Player(steps, address=addresses[patient], token=token, speed=speed, observer=screen.bed(patient))
+            for patient, steps in beds.items()
+        }
+        await _play_all(players)
+    tally = sum((player.tally for player in players.values()), Tally())
+    return _sum_up(tally, patients=len(beds), seconds=time.monotonic() - started)
+
+
+async def _play_all(players: Mapping[str, Player]) -> None:
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for patient, player in players.items():
+                tasks.create_task(_play_one(player, "" if len(players) == 1 else f"{patient}: "))
+    except* CommandError as failed:
+        first = failed.exceptions[0]
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
+
+
+async def _play_one(player: Player, prefix: str) -> None:
+    try:
         await player.play()
-    seconds = time.monotonic() - started
-    return f"{len(rows):,} rows, {player.sent:,} readings sent, {player.refused:,} refused, {seconds:.1f} s"
+    except CommandError as error:
+        raise CommandError(f"{prefix}{error}") from error
 
 
-class Display:
-    """What the person at the terminal sees on stderr while a recording plays."""
-
-    def __init__(self, console: Console, progress: Progress | None, total: int) -> None:
-        self._console = console
-        self._progress = progress
-        self._task = progress.add_task("", total=total) if progress else None
-        self._refusals = 0
-
-    def played(self, rows: int) -> None:
-        """So many rows have been sent."""
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=rows)
-
-    def refused(self, frame: object, code: object, detail: object) -> None:
-        """The server could not use a frame: the first few are shown, the rest only counted."""
-        self._refusals += 1
-        if self._refusals <= SHOWN_REFUSALS:
-            self._say(f"frame {frame} refused ({code}): {detail}")
-        elif self._refusals == SHOWN_REFUSALS + 1:
-            self._say("more frames were refused; the sum follows at the end")
-
-    def lost(self, why: str, wait_seconds: float) -> None:
-        """The connection is gone, and will be tried again."""
-        self._say(f"{why}; trying again in {wait_seconds:.1f} s")
-
-    def _say(self, line: str) -> None:
-        self._console.print(line, style="yellow", markup=False, soft_wrap=True)
-
-
-@contextmanager
-def _progress(rows: list[Row], patient: str) -> Iterator[Display]:
-    """A bar on a terminal; elsewhere, such as in a log, one plain line."""
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        readings = sum(len(row.readings) for row in rows)
-        print(f"sending {len(rows):,} rows, {readings:,} readings, for patient {patient}", file=sys.stderr)
-        yield Display(console, None, len(rows))
-        return
-    columns = (
-        TextColumn(f"[bold]{patient}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("rows"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield Display(console, progress, len(rows))
+def _sum_up(tally: Tally, *, patients: int, seconds: float) -> str:
+    parts = [] if patients == 1 else [f"{patients} patients"]
+    if tally.rows:
+        parts.append(f"{tally.rows:,} rows, {tally.readings:,} readings sent")
+    if tally.waveforms:
+        parts.append(f"{tally.waveforms:,} waveform frames with {tally.samples:,} samples sent")
+    return ", ".join([*parts, f"{tally.refused:,} refused", f"{seconds:.1f} s"])

@@ -22,10 +22,12 @@ UNITS: Final = {
 TICK: Final = timedelta(microseconds=1)
 
 
-def encode_reading(kind: str, value: float, taken_at: datetime) -> str:
-    """One numeric as one JSON text frame."""
+def encode_reading(kind: str, value: float, taken_at: datetime, seq: int | None = None) -> str:
+    """One numeric as one JSON text frame, with the device's number of it where the device counts."""
     number = int(value) if float(value).is_integer() else value
-    frame = {"type": kind, "value": number, "unit": UNITS[kind], "timestamp": write_time(taken_at)}
+    frame: dict[str, object] = {"type": kind, "value": number, "unit": UNITS[kind], "timestamp": write_time(taken_at)}
+    if seq is not None:
+        frame["seq"] = seq
     return json.dumps(frame, ensure_ascii=False)
 
 

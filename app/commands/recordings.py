@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import math
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from app.commands.connection import CommandError
 
@@ -22,6 +25,11 @@ class Row(NamedTuple):
     offset_seconds: float
     readings: Mapping[str, float]
 
+    @property
+    def starts_at_seconds(self) -> float:
+        """The same moment: a row has no length."""
+        return self.offset_seconds
+
 
 class RecordingUnreadable(CommandError):
     """The file is missing, or is no recording that can be read; the text says which, and where in the file."""
@@ -33,17 +41,42 @@ def read_recording(path: Path) -> Iterator[Row]:
     Raises:
         RecordingUnreadable: the file cannot be read, or a line of it makes no sense.
     """
+    with open_table(path, _wanted(path.name)) as (header, lines):
+        yield from read_numerics(header, lines, path.name)
+
+
+@contextmanager
+def open_table(path: Path, wanted: str) -> Iterator[tuple[list[str], Iterator[list[str]]]]:
+    """The first line of a CSV, which may be compressed, and the lines that follow.
+
+    Args:
+        wanted: what to say of a file that is no CSV at all.
+
+    Raises:
+        RecordingUnreadable: the file cannot be read.
+    """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _read_rows(csv.reader(file), path.name)
+        with _open(path) as file:
+            lines = csv.reader(file)
+            yield [cell.strip() for cell in next(lines, [])], lines
+    except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError, zlib.error):
+        raise RecordingUnreadable(wanted) from None
     except OSError as error:
         raise RecordingUnreadable(f"{path}: {error.strerror or error}") from None
-    except (UnicodeDecodeError, csv.Error):
-        raise RecordingUnreadable(_wanted(path.name)) from None
 
 
-def _read_rows(lines: Iterator[list[str]], name: str) -> Iterator[Row]:
-    header = [cell.strip() for cell in next(lines, [])]
+def _open(path: Path) -> IO[str]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def read_numerics(header: list[str], lines: Iterator[list[str]], name: str) -> Iterator[Row]:
+    """The rows of a table of numerics, in the order of the recording.
+
+    Raises:
+        RecordingUnreadable: it is none, or a line of it makes no sense.
+    """
     if TIME_COLUMN not in header or not COLUMNS.keys() & set(header):
         raise RecordingUnreadable(_wanted(name))
     previous = -math.inf
@@ -54,7 +87,7 @@ def _read_rows(lines: Iterator[list[str]], name: str) -> Iterator[Row]:
             column: value
             for column, cell in zip(header, cells, strict=False)
             if (column == TIME_COLUMN or column in COLUMNS)
-            and (value := _read_cell(cell, f"{name}, line {number}: {column}")) is not None
+            and (value := read_cell(cell, f"{name}, line {number}: {column}")) is not None
         }
         offset = values.pop(TIME_COLUMN, None)
         if offset is None or offset < previous:
@@ -65,7 +98,8 @@ def _read_rows(lines: Iterator[list[str]], name: str) -> Iterator[Row]:
         yield Row(offset, {COLUMNS[column]: value for column, value in values.items()})
 
 
-def _read_cell(cell: str, place: str) -> float | None:
+def read_cell(cell: str, place: str) -> float | None:
+    """The number in a cell, or nothing where there is none; `place` names it to the reader of a complaint."""
     text = cell.strip()
     if not text:
         return None

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine
+from array import array
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from app.commands.connection import CommandError, websocket_address
 from app.commands.playback import read_speed
-from app.commands.player import FLUSH_EVERY_FRAMES, Player
+from app.commands.player import FLUSH_EVERY_FRAMES, FLUSH_EVERY_WAVEFORMS, SLOW_DOWN_SECONDS, Player, Tally
 from app.commands.recordings import Row
+from app.commands.signals import Lead, Signal
+from app.commands.sources import Cut, Recording, Step, play_together
+from app.core.timestamps import from_rfc3339
+from app.modules.vitals.decoding import decode_msgpack
+from app.modules.vitals.frames import Waveform
 
 pytestmark = pytest.mark.anyio
 
@@ -27,12 +36,16 @@ ROWS = [Row(second, {"heart_rate": 80 + second, "spo2": 97.5}) for second in ran
 
 @dataclass
 class Observed:
-    rows: int = 0
+    seconds: float = 0
+    slow_downs: int = 0
     refusals: list[tuple[object, object, object]] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
 
-    def played(self, rows: int) -> None:
-        self.rows = rows
+    def played(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def slowed_down(self) -> None:
+        self.slow_downs += 1
 
     def refused(self, frame: object, code: object, detail: object) -> None:
         self.refusals.append((frame, code, detail))
@@ -48,6 +61,7 @@ class MobileSocket:
     refuses: Callable[[dict[str, Any]], bool] = lambda frame: False
     break_off_after: list[int] = field(default_factory=list)
     close_with: tuple[int, str] | None = None
+    asks_to_slow_down_at: int | None = None
     connections: list[list[dict[str, Any]]] = field(default_factory=list)
     flushes: list[int] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
@@ -60,7 +74,7 @@ class MobileSocket:
         limit = self.break_off_after.pop(0) if self.break_off_after else None
         errors = 0
         async for message in socket:
-            frame = json.loads(message)
+            frame = json.loads(message) if isinstance(message, str) else msgspec.msgpack.decode(message)
             if frame.get("event") == "flush":
                 self.flushes.append(len(frames))
                 answer = {"event": "flushed", "id": frame["id"], "frames": len(frames), "errors": errors}
@@ -71,6 +85,8 @@ class MobileSocket:
                 errors += 1
                 complaint = {"event": "error", "code": "out_of_range", "detail": "no such value", "frame": len(frames)}
                 await socket.send(json.dumps(complaint))
+            if len(frames) == self.asks_to_slow_down_at:
+                await socket.send(json.dumps({"event": "slow_down"}))
             if self.close_with is not None:
                 await socket.close(*self.close_with)
             if len(frames) == limit:
@@ -96,7 +112,7 @@ def address_of(server: Server) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def player(address: str, observed: Observed, rows: list[Row] = ROWS, speed: float = math.inf) -> Player:
+def player(address: str, observed: Observed, rows: Sequence[Step] = ROWS, speed: float = math.inf) -> Player:
     return Player(rows, address=address, token="t", speed=speed, observer=observed, backoff=lambda failures: 0.0)
 
 
@@ -108,7 +124,7 @@ async def test_every_reading_arrives_signed_in_and_is_confirmed() -> None:
     (frames,) = socket.connections
     assert [(frame["type"], frame["value"]) for frame in frames[:2]] == [("heart_rate", 80), ("spo2", 97.5)]
     assert [frame["unit"] for frame in frames[:2]] == ["/min", "%"]
-    assert (len(frames), socket.flushes, playing.sent, playing.refused, observed.rows) == (100, [100], 100, 0, 50)
+    assert (len(frames), socket.flushes, playing.tally, observed.seconds) == (100, [100], Tally(50, 100), 49)
     assert socket.authorizations == ["Bearer t"]
 
 
@@ -139,7 +155,7 @@ async def test_what_was_not_confirmed_is_sent_again_as_it_was() -> None:
     assert len(observed.losses) == 2
     assert len(set(socket.readings)) == 100
     assert socket.connections[2][:30] == socket.connections[0]
-    assert playing.sent == 100
+    assert playing.tally == Tally(50, 100)
 
 
 async def test_refused_readings_are_shown_and_counted_once_though_sent_twice() -> None:
@@ -147,7 +163,7 @@ async def test_refused_readings_are_shown_and_counted_once_though_sent_twice() -
     async with listening(socket) as address:
         playing = player(address, observed := Observed())
         await playing.play()
-    assert playing.refused == 1
+    assert playing.tally.refused == 1
     assert observed.refusals[-1] == (3, "out_of_range", "no such value")
 
 
@@ -194,8 +210,64 @@ async def test_rows_keep_their_distance_at_the_asked_speed() -> None:
     rows = [Row(100 + tenth, {"spo2": 97}) for tenth in range(4)]
     async with listening(socket) as address:
         await player(address, Observed(), rows, speed=20).play()
-    seconds = [float(frame["timestamp"][17:-1]) for frame in socket.connections[0]]
-    assert all((later - earlier) % 60 >= 0.04 for earlier, later in itertools.pairwise(seconds))
+    first, *others = [from_rfc3339(frame["timestamp"]) for frame in socket.connections[0]]
+    # None is early; each may be late by what the machine is busy with, and does not make the next one late.
+    early = timedelta(milliseconds=5)
+    assert all(moment - first >= number * timedelta(seconds=1 / 20) - early for number, moment in enumerate(others, 1))
+
+
+def ecg(samples: int, *, rate_hz: float = 250, missing: bytes | None = None) -> Signal:
+    counts = array("h", (number % 1000 for number in range(samples)))
+    return Signal("ecg", rate_hz, "mV", (Lead("II", counts, 0.005, -1, missing), Lead("V", counts, 0.01, 0)))
+
+
+async def test_waveforms_are_sent_in_frames_that_abut_and_are_numbered_with_the_readings() -> None:
+    socket, signal = MobileSocket(), ecg(500)
+    steps = play_together([Recording("together", ROWS[:2], [signal])], Cut())
+    async with listening(socket) as address:
+        playing = player(address, Observed(), steps)
+        await playing.play()
+    (frames,) = socket.connections
+    assert [frame["seq"] for frame in frames] == list(range(44))
+    assert playing.tally == Tally(rows=2, readings=4, waveforms=40, samples=1000)
+    waveforms = [decode_msgpack(msgspec.msgpack.encode(frame)) for frame in frames if frame["type"] == "ecg"]
+    sent = [waveform for waveform in waveforms if isinstance(waveform, Waveform)]
+    assert [list(waveform.leads) for waveform in sent] == [["II", "V"]] * 40
+    assert [value for waveform in sent for value in waveform.samples.values(0)] == [
+        count * 0.005 - 1 for count in signal.leads[0].counts
+    ]
+    for one, following in itertools.pairwise(sent):
+        assert following.started_at - one.started_at == timedelta(seconds=one.samples.length / 250)
+
+
+async def test_waveforms_are_confirmed_before_the_server_forgets_them() -> None:
+    socket = MobileSocket()
+    pieces = list(ecg(250 * 30).pieces(0.05))
+    async with listening(socket) as address:
+        await player(address, Observed(), pieces).play()
+    assert socket.flushes == [FLUSH_EVERY_WAVEFORMS, 2 * FLUSH_EVERY_WAVEFORMS, len(pieces), len(pieces)]
+
+
+async def test_waveforms_that_were_not_confirmed_are_sent_again_with_their_numbers() -> None:
+    socket = MobileSocket(break_off_after=[30])
+    async with listening(socket) as address:
+        await player(address, Observed(), list(ecg(1000).pieces(0.05))).play()
+    first, second = socket.connections
+    assert second[:30] == first
+    assert [frame["seq"] for frame in second] == list(range(80))
+
+
+@pytest.mark.parametrize("speed", [math.inf, 100])
+async def test_a_server_that_asks_to_slow_down_is_obeyed_by_what_goes_as_fast_as_it_can(speed: float) -> None:
+    socket, observed = MobileSocket(asks_to_slow_down_at=10), Observed()
+    async with listening(socket) as address:
+        started = asyncio.get_running_loop().time()
+        await player(address, observed, list(ecg(2500).pieces(0.05)), speed=speed).play()
+        seconds = asyncio.get_running_loop().time() - started
+    assert observed.slow_downs == 1
+    has_paused = socket.flushes[0] < FLUSH_EVERY_WAVEFORMS
+    assert has_paused == math.isinf(speed)
+    assert not has_paused or seconds >= SLOW_DOWN_SECONDS
 
 
 @pytest.mark.parametrize(
