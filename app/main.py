@@ -42,6 +42,9 @@ from app.modules.care_team.router import router as care_team_router
 from app.modules.care_team.service import CareTeamService
 from app.modules.patients.router import router as patients_router
 from app.modules.patients.service import PatientService
+from app.modules.strips.recorder import Recorder
+from app.modules.strips.router import router as strips_router
+from app.modules.strips.service import StripService
 from app.modules.users.router import router as users_router
 from app.modules.users.service import UserService
 from app.modules.vitals.access import VitalsAccess
@@ -130,6 +133,9 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     )
     services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
     services.add(VitalsAccess, VitalsAccess(care_team))
+    recorder = services.add(Recorder, Recorder(clock, limit_bytes=settings.strip_memory_bytes))
+    strips = services.add(StripService, StripService(db, recorder, alerts, clock, metrics))
+    tail.add_follower(lambda entries, _through: strips.follow(entries))
     services.add(SocketRights, SocketRights(access, auth, clock))
 
     services.add(
@@ -157,6 +163,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     install_error_handlers(app)
     for router in (
         alerts_router,
+        strips_router,
         vitals_router,
         operations.router,
         auth_router,
@@ -192,6 +199,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         "access": services.get(AccessChanges).run,
         "escalation": services.get(EscalationWorker).run,
         "readings": services.get(ReadingWriter).run,
+        "strips": services.get(StripService).run,
     }
     try:
         await prepare(db)

@@ -69,6 +69,12 @@ class Metrics:
         self.vitals_unruled = Counter(
             "tocsin_vitals_unruled", "Readings stored, but not ruled on because the rules failed.", registry=r
         )
+        self.strips = Counter(
+            "tocsin_strips",
+            "Strips of alerts: begun, completed, failed to be written, and given up.",
+            ["result"],
+            registry=r,
+        )
         self.viewer_frames_dropped = Counter(
             "tocsin_viewer_frames_dropped", "Live vitals frames dropped for viewers that could not keep up.", registry=r
         )
