@@ -131,10 +131,11 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     viewers = services.add(
         VitalsViewers, VitalsViewers(bus, metrics, slow_consumer_seconds=settings.slow_consumer_seconds)
     )
-    services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
+    vitals = services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
     services.add(VitalsAccess, VitalsAccess(care_team))
     recorder = services.add(Recorder, Recorder(clock, limit_bytes=settings.strip_memory_bytes))
     strips = services.add(StripService, StripService(db, recorder, alerts, clock, metrics))
+    vitals.tell_waveforms(recorder)
     tail.add_follower(lambda entries, _through: strips.follow(entries))
     services.add(SocketRights, SocketRights(access, auth, clock))
 
