@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from math import ceil
 from typing import Final, NamedTuple
 
 from app.modules.strips.strip import BYTES_PER_SAMPLE, Segment
 
 #: Frames whose times are off by less than this, and by less than half their length, follow each other. It is half a
-#: small box on paper: devices that stamp by software do no better, and clocks drift.
+#: small box on paper: devices that stamp by software do no better, and clocks drift. A shorter gap is not seen.
 SLACK_SECONDS: Final = 0.02
 
 #: Frames share a chunk up to this length, so that the oldest can go in one piece.
@@ -93,7 +91,8 @@ class Chunk:
 
     def covers(self, frame: Chunk) -> bool:
         """Whether it has samples of all this time, the same or others."""
-        return frame.start >= self.start - self.slack and frame.end <= self.end + self.slack
+        half_sample = 0.5 / frame.shape.sample_rate_hz
+        return frame.start >= self.start - half_sample and frame.end <= self.end + half_sample
 
     def repeats(self, frame: Chunk) -> bool:
         """Whether it has the very samples of a chunk of one frame, at the same time."""
@@ -101,22 +100,15 @@ class Chunk:
         leads = range(len(self.shape.scales))
         return b"".join(self._of_lead(lead, first, first + frame._count) for lead in leads) == frame._data
 
-    def pieces(
-        self, leads: tuple[str | None, ...], delay: float, since: datetime, until: datetime
-    ) -> Iterator[tuple[str | None, Segment]]:
-        """What was measured in this time, lead by lead; the device's clock is `delay` seconds behind ours."""
+    def segments(self, delay: float) -> list[Segment]:
+        """All of it, lead by lead; the device's clock is `delay` seconds behind ours."""
+        started_at = self.started_at + timedelta(seconds=delay)
         rate = self.shape.sample_rate_hz
-        start = self.start + delay
-        # Seconds since 1970 are exact to a quarter of a microsecond, which is nothing beside the way to a sample.
-        first = max(0, ceil((since.timestamp() - start) * rate - 0.001))
-        stop = min(self._count, ceil((until.timestamp() - start) * rate - 0.001))
-        if first >= stop:
-            return
-        device_started_at = self.started_at + timedelta(seconds=first / rate)
-        started_at = device_started_at + timedelta(seconds=delay)
-        for lead, name in enumerate(leads):
-            scale, offset = self.shape.scales[lead], self.shape.offsets[lead]
-            yield name, Segment(started_at, device_started_at, rate, scale, offset, self._of_lead(lead, first, stop))
+        grids = zip(self.shape.scales, self.shape.offsets, strict=True)
+        return [
+            Segment(started_at, self.started_at, rate, scale, offset, self._of_lead(lead, 0, self._count))
+            for lead, (scale, offset) in enumerate(grids)
+        ]
 
     def _of_lead(self, lead: int, first: int, stop: int) -> bytes:
         """The counts of one lead from sample `first` up to, but not with, sample `stop`."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Protocol
 
 from app.core.clock import Clock
 from app.modules.strips.chunks import CHUNK_SECONDS, SLACK_SECONDS, Chunk, Shape
-from app.modules.strips.strip import Segment, Trace, fits, grid_for, join, quantise
+from app.modules.strips.strip import Segment, Trace, crop, fits, grid_for, join, quantise
+from app.modules.vitals.service import Counts, Waveform
 
 #: How much is kept of each lead, in the device's time; the oldest chunk goes when all of it is older.
 KEPT_SECONDS = 60.0
@@ -35,43 +35,6 @@ SMALLEST_SCALE, LARGEST_SCALE = 1e-12, 1e12
 
 #: A frame that contradicts what is held, and is late by more than this, shows that the clock was set back.
 SET_BACK_SECONDS = 2.0
-
-
-class Samples(Protocol):
-    """What is asked of samples: those that came as counts answer with themselves, others have values."""
-
-    @property
-    def length(self) -> int: ...
-    def values(self, lead_index: int, /) -> list[float]: ...
-    def counts(self) -> PlanarCounts: ...
-
-
-class PlanarCounts(Samples, Protocol):
-    """Little-endian int16, one lead after another; value = count * scale + offset."""
-
-    @property
-    def data(self) -> bytes: ...
-    @property
-    def scales(self) -> tuple[float, ...]: ...
-    @property
-    def offsets(self) -> tuple[float, ...]: ...
-
-
-class Frame(Protocol):
-    """What is asked of a waveform frame."""
-
-    @property
-    def type(self) -> str: ...
-    @property
-    def leads(self) -> tuple[str | None, ...]: ...
-    @property
-    def sample_rate_hz(self) -> float: ...
-    @property
-    def samples(self) -> Samples: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def started_at(self) -> datetime: ...
 
 
 _Track = list[Chunk]
@@ -106,7 +69,7 @@ class Recorder:
         """What is held, in bytes, about."""
         return sum(patient.size for patient in self._patients.values())
 
-    def take(self, patient_id: str, waveform: Frame) -> None:
+    def take(self, patient_id: str, waveform: Waveform) -> None:
         """Keep a frame, once and at its place in time; the oldest go for it."""
         now = self._clock.now().timestamp()
         samples, rate, started_at = waveform.samples, waveform.sample_rate_hz, waveform.started_at
@@ -121,9 +84,8 @@ class Recorder:
         patient.heard_at = now
         track = patient.tracks.get((waveform.type, waveform.leads))
         last = track[-1] if track else None
-        counts = samples.counts()
-        if counts is samples:
-            data, scales, offsets = counts.data, counts.scales, counts.offsets
+        if isinstance(samples, Counts):
+            data, scales, offsets = samples.data, samples.scales, samples.offsets
         else:
             data, scales, offsets = _quantised(waveform, last)
         shape = (rate, waveform.unit, scales, offsets)
@@ -137,6 +99,8 @@ class Recorder:
                 and shape == last.shape
             ):
                 patient.size += last.add(data, length, delay, now)
+                if patient.size > PATIENT_BYTES:
+                    self._make_room(patient, now)
                 return
         if not _is_meant(scales, offsets):
             return
@@ -158,10 +122,15 @@ class Recorder:
         pieces: dict[tuple[str, str | None, str], list[tuple[Segment, float]]] = {}
         for (kind, leads), track in patient.tracks.items():
             delay = _of_one_clock(delays[kind, leads], delays.values())
+            first, last = since.timestamp() - delay, until.timestamp() - delay
             for chunk in track:
-                for lead, segment in chunk.pieces(leads, delay, since, until):
+                if chunk.end <= first or chunk.start >= last:
+                    continue
+                for lead, segment in zip(leads, chunk.segments(delay), strict=True):
                     pieces.setdefault((kind, lead, chunk.shape.unit), []).append((segment, chunk.slack))
-        return tuple(Trace(*key, join(of_lead)) for key, of_lead in pieces.items())
+        # They are joined first: where frames overlap, the ends of those that are cut off would be in doubt.
+        traces = (Trace(*key, crop(join(of_lead), since, until)) for key, of_lead in pieces.items())
+        return tuple(trace for trace in traces if trace.segments)
 
     def forget_quiet(self) -> None:
         """Forget the patients of whom nothing has come for long."""
@@ -185,7 +154,7 @@ class Recorder:
 
 def _place(track: _Track, frame: Chunk) -> int:
     """Put a frame that does not follow the last one where it belongs, and say by how much that grew, in bytes."""
-    at = bisect_right(track, frame.start + SLACK_SECONDS / 2, key=lambda chunk: chunk.start)
+    at = bisect_right(track, frame.start + 0.5 / frame.shape.sample_rate_hz, key=lambda chunk: chunk.start)
     before = track[at - 1] if at else None
     grown = 0
     if before is not None and before.covers(frame):
@@ -202,7 +171,7 @@ def _place(track: _Track, frame: Chunk) -> int:
     return grown + frame.size
 
 
-def _new_track(patient: _Patient, waveform: Frame) -> _Track:
+def _new_track(patient: _Patient, waveform: Waveform) -> _Track:
     """A place for a set of leads; one that was quiet the longest may have to go for it."""
     if len(patient.tracks) == MOST_TRACKS:
         quietest = min(patient.tracks, key=lambda key: patient.tracks[key][-1].heard_at)
@@ -224,7 +193,7 @@ def _is_meant(scales: Iterable[float], offsets: Iterable[float]) -> bool:
     )
 
 
-def _quantised(waveform: Frame, last: Chunk | None) -> tuple[bytes, tuple[float, ...], tuple[float, ...]]:
+def _quantised(waveform: Waveform, last: Chunk | None) -> tuple[bytes, tuple[float, ...], tuple[float, ...]]:
     """The counts of a frame that came as values; with the scale and offset of the frames before, where they will do."""
     unit = waveform.unit
     data, grids = [], []

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
+from itertools import count
 
 import anyio
 import anyio.lowlevel
@@ -89,9 +90,13 @@ class StripService:
         self._metrics = metrics
         self._node = new_id()
         self._tasks: list[_Task] = []
-        self._numbered = 0
+        self._numbers = count()
         self._is_failing = False
         self._wake = anyio.Event()
+
+    def __len__(self) -> int:
+        """How many strips are still to be stored, or to be completed."""
+        return len(self._tasks)
 
     def follow(self, entries: Iterable[LogEntry]) -> None:
         """Take up each new alert of the log; its later events change nothing in its strip."""
@@ -100,8 +105,9 @@ class StripService:
                 if len(self._tasks) == MOST_WAITING:
                     self._metrics.strips.labels(result="lost").inc()
                     continue
-                self._numbered += 1
-                task = _Task(entry.occurred_at, self._numbered, entry.alert_id, entry.patient_id, _moment_of(entry))
+                task = _Task(
+                    entry.occurred_at, next(self._numbers), entry.alert_id, entry.patient_id, _moment_of(entry)
+                )
                 heappush(self._tasks, task)
                 self._wake.set()
 
@@ -196,7 +202,8 @@ class StripService:
                 self._metrics.strips.labels(result="lost").inc()
                 _log.error("strips.lost", alert_id=task.alert_id)
                 continue
-            task.due = now
+            # Behind the others that are due: it may be the one that is the trouble.
+            task.due, task.number = now, next(self._numbers)
             heappush(self._tasks, task)
 
     def _until_due_seconds(self) -> float:

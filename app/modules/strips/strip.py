@@ -69,15 +69,20 @@ class Segment:
         digits = 2 - floor(log10(abs(self.scale))) if self.scale else 12
         return [round(count * self.scale + self.offset, digits) for count in self.integers()]
 
-    def from_sample(self, first: int) -> Segment:
-        """What is left without the samples before this one."""
+    def part(self, first: int, stop: int) -> Segment:
+        """The samples from `first` up to, but not with, `stop`."""
         skipped = timedelta(seconds=first / self.sample_rate_hz)
         return replace(
             self,
             started_at=self.started_at + skipped,
             device_started_at=self.device_started_at + skipped,
-            counts=self.counts[first * BYTES_PER_SAMPLE :],
+            counts=self.counts[first * BYTES_PER_SAMPLE : stop * BYTES_PER_SAMPLE],
         )
+
+    def place_of(self, moment: datetime) -> int:
+        """The first sample that is taken then or later; times are exact to a microsecond, and no more."""
+        place = ceil((moment - self.started_at).total_seconds() * self.sample_rate_hz - 0.002)
+        return min(max(place, 0), self.length)
 
     def is_like(self, other: Segment) -> bool:
         """Whether the two may be one, if they follow each other."""
@@ -131,7 +136,7 @@ def join(pieces: Iterable[tuple[Segment, float]]) -> tuple[Segment, ...]:
         known = 0 if follows else max(0, ceil(-apart_seconds * piece.sample_rate_hz - 0.5))
         if known >= piece.length:
             continue
-        rest = piece.from_sample(known) if known else piece
+        rest = piece.part(known, piece.length) if known else piece
         if (known or follows) and rest.is_like(last.first):
             last.add(rest, both)
         else:
@@ -161,6 +166,12 @@ class _Run:
 
     def segment(self) -> Segment:
         return replace(self.first, counts=b"".join(self._counts)) if len(self._counts) > 1 else self.first
+
+
+def crop(segments: Iterable[Segment], since: datetime, until: datetime) -> tuple[Segment, ...]:
+    """What of them was measured from one moment up to another."""
+    places = ((segment, segment.place_of(since), segment.place_of(until)) for segment in segments)
+    return tuple(segment.part(first, stop) for segment, first, stop in places if first < stop)
 
 
 def merge(parts: Iterable[Sequence[Trace]]) -> tuple[Trace, ...]:
