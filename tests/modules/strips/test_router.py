@@ -201,16 +201,11 @@ async def test_seven_real_seconds_complete_a_strip(tmp_path: Path) -> None:
 
 async def test_a_kill_right_after_the_alert_leaves_the_seconds_before_it(tmp_path: Path) -> None:
     """Fails when the strip is written only once it is complete (checked so)."""
+    async with serving_ward(tmp_path) as server:
+        headers, tokens = server.bearer("nurse"), server.tokens
     with server_process(tmp_path) as process:
-        for name, role in (("nurse", Role.NURSE), ("device", Role.DEVICE)):
-            process.cli("user", "create", f"{name}@example.org", "--role", role)
-        process.cli("patient", "create", "P1")
-        for name in ("nurse", "device"):
-            process.cli("care-team", "add", "P1", f"{name}@example.org")
-        headers = {"Authorization": f"Bearer {process.cli('token', 'nurse@example.org')}"}
-        token = process.cli("token", "device@example.org")
         now = datetime.now(UTC)
-        async with websocket(process.url, token) as device:
+        async with websocket(process.url, tokens["device"]) as device:
             monitor = Monitor(device, now - timedelta(seconds=12))
             await monitor.send_until(now)
             await monitor.alarm(now)
