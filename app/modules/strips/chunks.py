@@ -77,18 +77,6 @@ class Chunk:
             self.delay = delay
         return len(data) + _BYTES_PER_LENGTH
 
-    def absorb(self, frame: Chunk) -> int:
-        """Take in a chunk of one frame that follows."""
-        return self.add(frame._data, frame._count, frame.delay, frame.heard_at)
-
-    def is_followed_by(self, frame: Chunk) -> bool:
-        """Whether a chunk of one frame goes on where this one ends."""
-        return (
-            abs(frame.start - self.end) <= frame.slack
-            and frame.end - self.start <= CHUNK_SECONDS
-            and frame.shape == self.shape
-        )
-
     def covers(self, frame: Chunk) -> bool:
         """Whether it has samples of all this time, the same or others."""
         half_sample = 0.5 / frame.shape.sample_rate_hz

@@ -164,9 +164,7 @@ def _place(track: _Track, frame: Chunk) -> int:
         # The clock was set back: what was held is of a time that comes again.
         grown = -sum(chunk.size for chunk in track)
         track.clear()
-        at, before = 0, None
-    if before is not None and before.is_followed_by(frame):
-        return before.absorb(frame)
+        at = 0
     track.insert(at, frame)
     return grown + frame.size
 

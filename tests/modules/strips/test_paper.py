@@ -189,6 +189,7 @@ def test_no_text_becomes_markup() -> None:
     """Fails when a text is put in as it is (checked with each of them)."""
     strip = Strip("a1", NASTY, BASE, BASE - BEFORE, BASE + AFTER, is_complete=True, traces=(
         trace(segment([0.0]), lead=NASTY, unit=NASTY), trace(segment([0.0]), type=NASTY, lead=None),
+        trace(segment([0.0]), type=NASTY, lead="II"),
     ))  # fmt: skip
     drawn = draw(strip, Heading("***", NASTY, (NASTY, "\n")))
     document = ElementTree.fromstring(drawn)
