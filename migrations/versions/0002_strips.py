@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("alert_id", sa.String(length=64), nullable=False),
         sa.Column("node", sa.String(length=64), nullable=False),
         sa.Column("alert_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("recorded_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settled_until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("traces", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
             ["alert_id"], ["alerts.id"], name=op.f("fk_alert_strips_alert_id_alerts"), ondelete="CASCADE"

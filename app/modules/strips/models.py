@@ -16,7 +16,7 @@ class AlertStrip(Base):
     A device may change from one node to another, and two devices of a patient send to two: each node writes a
     row of its own, and who reads puts them together. A strip goes when its alert goes.
 
-    `recorded_until` is up to when everything that came is in `traces`, which is MessagePack.
+    `traces` is MessagePack. Up to `settled_until`, nothing that was on its way when they were written is missing.
     """
 
     __tablename__ = "alert_strips"
@@ -24,5 +24,5 @@ class AlertStrip(Base):
     alert_id: Mapped[str] = mapped_column(sa.ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True)
     node: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     alert_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    recorded_until: Mapped[datetime] = mapped_column(UTCDateTime)
+    settled_until: Mapped[datetime] = mapped_column(UTCDateTime)
     traces: Mapped[bytes] = mapped_column(sa.LargeBinary)

@@ -69,6 +69,10 @@ class Recorder:
         """What is held, in bytes, about."""
         return sum(patient.size for patient in self._patients.values())
 
+    def knows(self, patient_id: str) -> bool:
+        """Whether anything of this patient is held."""
+        return patient_id in self._patients
+
     def take(self, patient_id: str, waveform: Waveform) -> None:
         """Keep a frame, once and at its place in time; the oldest go for it."""
         now = self._clock.now().timestamp()

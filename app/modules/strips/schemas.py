@@ -37,8 +37,8 @@ class TraceView(WireModel):
 class StripView(WireModel):
     """What was measured from 10 s before an alert to 5 s after it.
 
-    `end` is earlier, and `complete` false, while the 5 s are not over, and for ever where the server was stopped
-    in them.
+    `complete` is false, and `end` where the samples end, until 7 s after the alert; for ever where the server was
+    stopped in them.
     """
 
     alert_id: str

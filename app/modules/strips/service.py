@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 
@@ -43,7 +43,7 @@ BATCH = 16
 MOST_WAITING = 10_000
 
 #: How often those of whom nothing comes any more are looked for.
-SWEEP_SECONDS = 60.0
+SWEEP = timedelta(seconds=60)
 
 #: The symbols of the priorities, and that of an alert about the measuring.
 _SYMBOLS = {"high": "***", "medium": "**", "low": "*"}
@@ -51,6 +51,8 @@ _TECHNICAL, _TECHNICAL_SYMBOL = "technical", "!!!"
 
 #: The event with which an alert begins.
 _RAISED = "alert"
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 _log = structlog.get_logger(__name__)
 
@@ -91,24 +93,28 @@ class StripService:
         self._node = new_id()
         self._tasks: list[_Task] = []
         self._numbers = count()
+        self._under_way = 0
         self._is_failing = False
         self._wake = anyio.Event()
+        self._wakes_at = _NEVER
 
     def __len__(self) -> int:
         """How many strips are still to be stored, or to be completed."""
-        return len(self._tasks)
+        return len(self._tasks) + self._under_way
 
     def follow(self, entries: Iterable[LogEntry]) -> None:
         """Take up each new alert of the log; its later events change nothing in its strip."""
         for entry in entries:
-            if entry.event == _RAISED:
-                if len(self._tasks) == MOST_WAITING:
-                    self._metrics.strips.labels(result="lost").inc()
-                    continue
-                task = _Task(
-                    entry.occurred_at, next(self._numbers), entry.alert_id, entry.patient_id, _moment_of(entry)
-                )
-                heappush(self._tasks, task)
+            if entry.event != _RAISED:
+                continue
+            if len(self._tasks) >= MOST_WAITING:
+                self._metrics.strips.labels(result="lost").inc()
+                continue
+            alert_at = _moment_of(entry)
+            # Where nothing has come so far, something may still come: that is looked at when it would be complete.
+            due = entry.occurred_at if self._recorder.knows(entry.patient_id) else alert_at + AFTER + SETTLING
+            heappush(self._tasks, _Task(due, next(self._numbers), entry.alert_id, entry.patient_id, alert_at))
+            if due < self._wakes_at:
                 self._wake.set()
 
     async def run(self) -> None:
@@ -116,13 +122,17 @@ class StripService:
         pause_seconds = FIRST_PAUSE_SECONDS
         while True:
             self._wake = anyio.Event()
+            # What is taken up while this round goes on may not be seen by it, and wakes for another.
+            self._wakes_at = _NEVER
             if await self.store_due():
                 pause_seconds = FIRST_PAUSE_SECONDS
             else:
                 await anyio.sleep(pause_seconds)
                 pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
             self._recorder.forget_quiet()
-            with anyio.move_on_after(self._until_due_seconds()):
+            pause = self._until_due()
+            self._wakes_at = self._clock.now() + pause
+            with anyio.move_on_after(pause.total_seconds()):
                 await self._wake.wait()
 
     async def store_due(self) -> bool:
@@ -131,14 +141,15 @@ class StripService:
             now = self._clock.now()
             parts = []
             for task in batch:
-                until = min(now, task.ends_at)
-                if traces := self._recorder.cut(task.patient_id, task.alert_at - BEFORE, until):
-                    parts.append(Part(task.alert_id, self._node, task.alert_at, until, traces))
-                # One strip of many leads takes more than a millisecond.
-                await anyio.lowlevel.checkpoint()
+                if traces := self._recorder.cut(task.patient_id, task.alert_at - BEFORE, task.ends_at):
+                    settled_until = min(now - SETTLING, task.ends_at)
+                    parts.append(Part(task.alert_id, self._node, task.alert_at, settled_until, traces))
+                    # One strip of many leads takes more than a millisecond.
+                    await anyio.lowlevel.checkpoint()
             if not await self._store(parts):
                 self._put_back(batch)
                 return False
+            self._under_way = 0
             for task in batch:
                 if now < task.ends_at + SETTLING:
                     task.due = task.ends_at + SETTLING
@@ -157,15 +168,16 @@ class StripService:
         if not parts:
             is_new = self._clock.now() - alert.raised_at < AFTER + SETTLING
             raise NoStrip(retry_after_seconds=1 if is_new else None)
-        alert_at = parts[0].alert_at
+        alert_at, traces = parts[0].alert_at, merge(part.traces for part in parts)
+        is_complete = all(part.settled_until >= alert_at + AFTER for part in parts)
         strip = Strip(
             alert_id,
             alert.patient_id,
             alert_at,
             start=alert_at - BEFORE,
-            end=max(part.recorded_until for part in parts),
-            is_complete=all(part.recorded_until >= alert_at + AFTER for part in parts),
-            traces=merge(part.traces for part in parts),
+            end=alert_at + AFTER if is_complete else max(trace.segments[-1].ended_at for trace in traces),
+            is_complete=is_complete,
+            traces=traces,
         )
         symbol = _TECHNICAL_SYMBOL if alert.kind == _TECHNICAL else _SYMBOLS[alert.tier.priority]
         return strip, Heading(symbol, alert.condition, tuple(alert.finding.reasons))
@@ -176,6 +188,7 @@ class StripService:
         batch: list[_Task] = []
         while self._tasks and self._tasks[0].due <= now and len(batch) < (1 if self._is_failing else BATCH):
             batch.append(heappop(self._tasks))
+        self._under_way = len(batch)
         return batch
 
     async def _store(self, parts: list[Part]) -> bool:
@@ -190,13 +203,13 @@ class StripService:
             return False
         self._is_failing = False
         for part in parts:
-            is_complete = part.recorded_until >= part.alert_at + AFTER
+            is_complete = part.settled_until >= part.alert_at + AFTER
             self._metrics.strips.labels(result="completed" if is_complete else "begun").inc()
         return True
 
     def _put_back(self, batch: Iterable[_Task]) -> None:
         """Try again later, but not for ever: what would be stored then is no longer in memory."""
-        now = self._clock.now()
+        now, self._under_way = self._clock.now(), 0
         for task in batch:
             if now - task.alert_at > LONGEST_RETRY:
                 self._metrics.strips.labels(result="lost").inc()
@@ -206,10 +219,10 @@ class StripService:
             task.due, task.number = now, next(self._numbers)
             heappush(self._tasks, task)
 
-    def _until_due_seconds(self) -> float:
+    def _until_due(self) -> timedelta:
         if not self._tasks:
-            return SWEEP_SECONDS
-        return min(SWEEP_SECONDS, max(0.0, (self._tasks[0].due - self._clock.now()).total_seconds()))
+            return SWEEP
+        return min(SWEEP, max(timedelta(0), self._tasks[0].due - self._clock.now()))
 
 
 def _moment_of(entry: LogEntry) -> datetime:

@@ -23,8 +23,8 @@ from app.modules.strips import repository
 from app.modules.strips.errors import NoStrip
 from app.modules.strips.paper import Heading
 from app.modules.strips.repository import Part
-from app.modules.strips.service import BATCH, LONGEST_RETRY, StripService
-from app.modules.strips.strip import Strip
+from app.modules.strips.service import BATCH, LONGEST_RETRY, SETTLING, StripService
+from app.modules.strips.strip import AFTER, Strip
 from tests.modules.strips.curves import BASE, RATE, Bench, at, counts
 from tests.modules.ward import Ward, opened_ward
 from tests.servers import until
@@ -112,6 +112,16 @@ async def test_a_strip_is_begun_at_once_and_completed_when_the_seconds_after_it_
     assert tuple(strip.traces[0].segments[0].integers()) == counts(2500, 3750)
     assert (desk.counted("begun"), desk.counted("completed")) == (1, 1)
     assert len(desk.here) == 0
+
+
+async def test_a_strip_that_is_stored_late_waits_for_the_frames_under_way_all_the_same(desk: Desk) -> None:
+    desk.bench.stream(0, ALERT)
+    alert_id = await desk.raise_alert()
+    desk.bench.stream(ALERT, ALERT + 1200)
+    desk.ward.clock.moment = at(ALERT + 1300)
+    assert await desk.here.store_due()
+    strip = await desk.strip(alert_id)
+    assert (strip.is_complete, strip.end) == (False, at(ALERT + 1200))
 
 
 async def test_a_strip_is_of_the_moment_at_which_the_alert_began_if_that_is_near(desk: Desk) -> None:
@@ -239,6 +249,9 @@ async def test_the_worker_stores_what_is_due_as_soon_as_it_is_told(desk: Desk) -
         await until(lambda: desk.counted("begun") == 1)
         await desk.raise_alert("two")
         await until(lambda: desk.counted("begun") == 2)
+        desk.ward.clock.advance(AFTER + SETTLING)
+        await desk.raise_alert("three")
+        await until(lambda: (desk.counted("begun"), desk.counted("completed")) == (3, 2))
         tasks.cancel_scope.cancel()
 
 
