@@ -43,6 +43,9 @@ from app.modules.care_team.router import router as care_team_router
 from app.modules.care_team.service import CareTeamService
 from app.modules.patients.router import router as patients_router
 from app.modules.patients.service import PatientService
+from app.modules.strips.recorder import Recorder
+from app.modules.strips.router import router as strips_router
+from app.modules.strips.service import StripService
 from app.modules.users.router import router as users_router
 from app.modules.users.service import UserService
 from app.modules.vitals.access import VitalsAccess
@@ -132,10 +135,14 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     viewers = services.add(
         VitalsViewers, VitalsViewers(bus, metrics, slow_consumer_seconds=settings.slow_consumer_seconds)
     )
-    services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
     services.add(SeriesService, SeriesService(db))
     services.add(Retention, Retention(db, clock, metrics, days=settings.retention_days))
+    vitals = services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
     services.add(VitalsAccess, VitalsAccess(care_team))
+    recorder = services.add(Recorder, Recorder(clock, limit_bytes=settings.strip_memory_bytes))
+    strips = services.add(StripService, StripService(db, recorder, alerts, clock, metrics))
+    vitals.tell_waveforms(recorder)
+    tail.add_follower(lambda entries, _through: strips.follow(entries))
     services.add(SocketRights, SocketRights(access, auth, clock))
 
     services.add(
@@ -164,6 +171,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     for router in (
         alerts_router,
         rules_router,
+        strips_router,
         vitals_router,
         operations.router,
         auth_router,
@@ -201,6 +209,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         "surveillance": services.get(Surveillance).run,
         "readings": services.get(ReadingWriter).run,
         "retention": services.get(Retention).run,
+        "strips": services.get(StripService).run,
     }
     try:
         await prepare(db)

@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     recent_log_bytes: int = Field(
         8 << 20, ge=0, description="How much of the newest alert log is kept in memory, for those who come back."
     )
+    strip_memory_bytes: int = Field(
+        256 << 20, ge=1 << 20, description="How much memory the last minute of everybody's waveforms may take."
+    )
     max_connections: int = Field(
         16_384, ge=20, description="TCP connections in all; streams leave the last twentieth to short requests."
     )

@@ -75,6 +75,12 @@ class Metrics:
         self.readings_pruned = Counter(
             "tocsin_readings_pruned", "Stored readings deleted because they were too old.", registry=r
         )
+        self.strips = Counter(
+            "tocsin_strips",
+            "Strips of alerts: begun, completed, failed to be written, and given up.",
+            ["result"],
+            registry=r,
+        )
         self.viewer_frames_dropped = Counter(
             "tocsin_viewer_frames_dropped", "Live vitals frames dropped for viewers that could not keep up.", registry=r
         )

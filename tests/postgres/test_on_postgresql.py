@@ -8,6 +8,7 @@ import math
 from datetime import datetime
 from pathlib import Path
 
+import anyio.lowlevel
 import asyncpg
 import httpx
 import pytest
@@ -21,7 +22,11 @@ from app.core.access import AccessClock
 from app.core.db import Database
 from app.core.roles import Role
 from app.modules.alerts.escalation import EscalationWorker
+from app.modules.strips.recorder import Recorder
+from app.modules.strips.service import StripService
 from tests.modules.alerts.steps import quick_rules
+from tests.modules.strips.curves import BASE, at, frame
+from tests.modules.ward import SetClock
 from tests.servers import RunningServer, code_of, serving
 
 pytestmark = pytest.mark.anyio
@@ -160,6 +165,37 @@ async def test_an_escalation_that_both_nodes_find_due_at_the_same_moment_is_clai
 
 def _has_looked_since(worker: EscalationWorker, moment: datetime) -> bool:
     return worker._last_round_at is not None and worker._last_round_at > moment
+
+
+async def test_what_two_nodes_have_recorded_around_an_alert_is_one_strip(database_url: str, tmp_path: Path) -> None:
+    clock = SetClock(BASE)
+    async with (
+        serving(tmp_path, database_url=database_url, clock=clock) as first,
+        serving(tmp_path, database_url=database_url, clock=clock) as second,
+    ):
+        await _ward(first)
+        second.tokens = first.tokens
+        clock.moment = at(1500)
+        first.services.get(Recorder).take("P1", frame(0, 1500))
+        clock.moment = at(2500)
+        second.services.get(Recorder).take("P1", frame(1500, 1000))
+        path = f"/api/v1/alerts/{(await first.raise_alert()).json()['alertId']}/strip"
+
+        async def samples() -> int:
+            strip = (await second.call("GET", path, "nurse")).json()
+            return sum(len(segment["samples"]) for trace in strip.get("waveforms", ()) for segment in trace["segments"])
+
+        while await samples() < 2500:
+            pass
+        clock.moment = at(3750)
+        second.services.get(Recorder).take("P1", frame(2500, 1250))
+        clock.moment = at(2500 + 7 * 250)
+        for strips in (node.services.get(StripService) for node in (first, second)):
+            while len(strips):
+                await strips.store_due()
+                await anyio.lowlevel.checkpoint()
+        strip = (await first.call("GET", path, "nurse")).json()
+        assert (strip["complete"], await samples()) == (True, 3750)
 
 
 async def test_rights_revoked_on_one_node_end_the_stream_on_another(database_url: str, tmp_path: Path) -> None:

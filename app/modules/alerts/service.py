@@ -35,6 +35,8 @@ from app.modules.alerts.rules.active import ActiveRules
 from app.modules.alerts.schemas import AlertPayload, LogEntry
 from app.modules.care_team.service import CareTeamService, NotOnCareTeam
 
+__all__ = ["AlertService", "UnknownAlert"]
+
 #: Called after the commit with what was written, in order, so that this node's readers need not read it again.
 Written = Callable[[Sequence[LogEntry]], None]
 

@@ -26,10 +26,13 @@ from app.modules.vitals.frames import LeadStatus, Reading, Waveform, refuse_futu
 from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.observers import LeadObserver, WaveformObserver
 from app.modules.vitals.repository import NewReading
+from app.modules.vitals.samples import Counts
 from app.modules.vitals.schemas import HistoryFilter, Taken
 from app.modules.vitals.signs import NUMERICS
 from app.modules.vitals.tracks import MOST_PATIENTS, Track, Tracks
 from app.modules.vitals.writer import ReadingWriter
+
+__all__ = ["Counts", "VitalsService", "Waveform"]
 
 #: How far back the rules are told of readings that came before this process began.
 PRIMED = timedelta(seconds=120)

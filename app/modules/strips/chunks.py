@@ -1,0 +1,116 @@
+"""PURE: waveform frames that follow each other, kept with their bytes as they came."""
+
+from __future__ import annotations
+
+from array import array
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from app.modules.strips.strip import BYTES_PER_SAMPLE, Segment
+
+#: Frames whose times are off by less than this, and by less than half their length, follow each other. It is half a
+#: small box on paper: devices that stamp by software do no better, and clocks drift. A shorter gap is not seen.
+SLACK_SECONDS: Final = 0.02
+
+#: Frames share a chunk up to this length, so that the oldest can go in one piece.
+CHUNK_SECONDS: Final = 5.0
+
+#: What a chunk takes besides its frames, in bytes: the sum of `sys.getsizeof` of its parts, rounded up.
+CHUNK_BYTES: Final = 800
+
+_BYTES_PER_LENGTH: Final = 4
+
+
+class Shape(NamedTuple):
+    """What frames must have in common to share a chunk; scales and offsets have one number per lead."""
+
+    sample_rate_hz: float
+    unit: str
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
+
+
+class Chunk:
+    """One frame, and those that have followed it.
+
+    Attributes:
+        started_at, start: when the first sample was taken, by the device's clock; `start` in seconds since 1970.
+        end: when the next sample would be taken.
+        delay: of its frames, the shortest time in seconds from the end of the last sample to its coming here. It
+            is how far the device's clock is behind ours, and the shortest way that a frame has found.
+        heard_at: when its newest frame came, by our clock, in seconds since 1970.
+    """
+
+    __slots__ = ("_count", "_data", "_lengths", "delay", "end", "heard_at", "shape", "start", "started_at")
+
+    def __init__(
+        self, started_at: datetime, start: float, shape: Shape, data: bytes, length: int, delay: float, now: float
+    ) -> None:
+        self.started_at = started_at
+        self.start = start
+        self.shape = shape
+        self._data = bytearray(data)
+        self._lengths = array("I", [length])
+        self._count = length
+        self.end = start + length / shape.sample_rate_hz
+        self.delay = delay
+        self.heard_at = now
+
+    @property
+    def size(self) -> int:
+        """What it takes in memory, in bytes, about."""
+        return len(self._data) + _BYTES_PER_LENGTH * len(self._lengths) + CHUNK_BYTES
+
+    @property
+    def slack(self) -> float:
+        """How far a frame's time may be off, and the frame still be the next one."""
+        return min(SLACK_SECONDS, min(self._lengths) / self.shape.sample_rate_hz / 2)
+
+    def add(self, data: bytes | bytearray, length: int, delay: float, now: float) -> int:
+        """Take in the frame that follows, and say by how much this has grown, in bytes."""
+        self._data += data
+        self._lengths.append(length)
+        self._count += length
+        self.end = self.start + self._count / self.shape.sample_rate_hz
+        self.heard_at = now
+        if delay < self.delay:
+            self.delay = delay
+        return len(data) + _BYTES_PER_LENGTH
+
+    def covers(self, frame: Chunk) -> bool:
+        """Whether it has samples of all this time, the same or others."""
+        half_sample = 0.5 / frame.shape.sample_rate_hz
+        return frame.start >= self.start - half_sample and frame.end <= self.end + half_sample
+
+    def repeats(self, frame: Chunk) -> bool:
+        """Whether it has the very samples of a chunk of one frame, at the same time."""
+        first = max(0, round((frame.start - self.start) * self.shape.sample_rate_hz))
+        leads = range(len(self.shape.scales))
+        return b"".join(self._of_lead(lead, first, first + frame._count) for lead in leads) == frame._data
+
+    def segments(self, delay: float) -> list[Segment]:
+        """All of it, lead by lead; the device's clock is `delay` seconds behind ours."""
+        started_at = self.started_at + timedelta(seconds=delay)
+        rate = self.shape.sample_rate_hz
+        grids = zip(self.shape.scales, self.shape.offsets, strict=True)
+        return [
+            Segment(started_at, self.started_at, rate, scale, offset, self._of_lead(lead, 0, self._count))
+            for lead, (scale, offset) in enumerate(grids)
+        ]
+
+    def _of_lead(self, lead: int, first: int, stop: int) -> bytes:
+        """The counts of one lead from sample `first` up to, but not with, sample `stop`."""
+        leads = len(self.shape.scales)
+        if leads == 1:
+            return bytes(self._data[first * BYTES_PER_SAMPLE : stop * BYTES_PER_SAMPLE])
+        pieces = []
+        before = 0
+        for length in self._lengths:
+            if before >= stop:
+                break
+            if before + length > first:
+                at = leads * before + lead * length
+                begin, end = at + max(first - before, 0), at + min(stop - before, length)
+                pieces.append(self._data[begin * BYTES_PER_SAMPLE : end * BYTES_PER_SAMPLE])
+            before += length
+        return b"".join(pieces)
