@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 
@@ -52,8 +52,6 @@ _TECHNICAL, _TECHNICAL_SYMBOL = "technical", "!!!"
 #: The event with which an alert begins.
 _RAISED = "alert"
 
-_NEVER = datetime.max.replace(tzinfo=UTC)
-
 _log = structlog.get_logger(__name__)
 
 
@@ -96,7 +94,7 @@ class StripService:
         self._under_way = 0
         self._is_failing = False
         self._wake = anyio.Event()
-        self._wakes_at = _NEVER
+        self._wakes_at = clock.now()
 
     def __len__(self) -> int:
         """How many strips are still to be stored, or to be completed."""
@@ -122,14 +120,13 @@ class StripService:
         pause_seconds = FIRST_PAUSE_SECONDS
         while True:
             self._wake = anyio.Event()
-            # What is taken up while this round goes on may not be seen by it, and wakes for another.
-            self._wakes_at = _NEVER
             if await self.store_due():
                 pause_seconds = FIRST_PAUSE_SECONDS
             else:
                 await anyio.sleep(pause_seconds)
                 pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
             self._recorder.forget_quiet()
+            # What was taken up in this round is seen here: nothing happens between this look and the waiting.
             pause = self._until_due()
             self._wakes_at = self._clock.now() + pause
             with anyio.move_on_after(pause.total_seconds()):
