@@ -69,6 +69,10 @@ class Metrics:
         self.vitals_unruled = Counter(
             "tocsin_vitals_unruled", "Readings stored, but not ruled on because the rules failed.", registry=r
         )
+        self.ecg_beats = Counter("tocsin_ecg_beats", "Heart beats found in ECGs.", registry=r)
+        self.ecg_skipped = Counter(
+            "tocsin_ecg_skipped", "ECG frames not examined, and rates not told, for want of time.", ["what"], registry=r
+        )
         self.viewer_frames_dropped = Counter(
             "tocsin_viewer_frames_dropped", "Live vitals frames dropped for viewers that could not keep up.", registry=r
         )
