@@ -18,11 +18,13 @@ def _examine(signal: Signal, *, usual_step: float | None = 0.5, rate_hz: float =
 def _noise(lowest_hz: float, highest_hz: float, millivolts: float, seed: int) -> Signal:
     band = butter(2, (lowest_hz, highest_hz), "bandpass", fs=RATE, output="sos")
     noise: Signal = sosfilt(band, np.random.default_rng(seed).normal(size=round(2 * SECONDS * RATE)))[-2500:]
-    return noise * millivolts / noise.std()
+    noise *= millivolts / noise.std()
+    return noise
 
 
 def _sinus(hz: float, millivolts: float) -> Signal:
-    return millivolts * np.sin(2 * np.pi * hz * np.arange(2500) / RATE)
+    wave: Signal = millivolts * np.sin(2 * np.pi * hz * np.arange(2500) / RATE)
+    return wave
 
 
 @pytest.mark.parametrize("rate_hz", [100, 125, 250, 360])
@@ -101,7 +103,8 @@ def test_p_waves_alone_are_a_heart_that_stands_still() -> None:
 def _triangles(millivolts: float, width_seconds: float) -> Signal:
     at = np.arange(2500) / RATE
     train = sum(np.clip(1 - np.abs(at - beat) / (width_seconds / 2), 0, None) for beat in beats(60, until=SECONDS))
-    return quiet(SECONDS, RATE, noise=0.005) + millivolts * train
+    triangles: Signal = quiet(SECONDS, RATE, noise=0.005) + millivolts * train
+    return triangles
 
 
 @pytest.mark.parametrize("width_seconds", [0.07, 0.1, 0.12])

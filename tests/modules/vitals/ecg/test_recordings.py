@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def test_the_beats_and_the_rate_of_half_an_hour_are_those_of_the_annotators(reco
     assert len(seconds) >= 1804
     assert not any(second.is_asystole for second in seconds)
 
-    reference, upcoming, near = HeartRate(), list(zip(annotated, annotated[1:], strict=False)), []
+    reference, upcoming, near = HeartRate(), list(pairwise(annotated)), []
     for second in seconds:
         while upcoming and upcoming[0][1] <= second.at - BEGAN:
             before, beat = upcoming.pop(0)
