@@ -49,6 +49,7 @@ from app.modules.strips.service import StripService
 from app.modules.users.router import router as users_router
 from app.modules.users.service import UserService
 from app.modules.vitals.access import VitalsAccess
+from app.modules.vitals.ecg.monitor import EcgMonitor, is_installed
 from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.retention import Retention
 from app.modules.vitals.rights import SocketRights
@@ -138,6 +139,12 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     services.add(SeriesService, SeriesService(db))
     services.add(Retention, Retention(db, clock, metrics, days=settings.retention_days))
     vitals = services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
+    ecg = services.add(EcgMonitor, EcgMonitor(vitals.take_ecg_rate, metrics))
+    if settings.ecg_heart_rate:
+        if is_installed():
+            vitals.tell_waveforms(ecg)
+        else:
+            _log.warning("ecg.not_analysed", advice="install tocsin[ecg]")
     services.add(VitalsAccess, VitalsAccess(care_team))
     recorder = services.add(Recorder, Recorder(clock, limit_bytes=settings.strip_memory_bytes))
     strips = services.add(StripService, StripService(db, recorder, alerts, clock, metrics))
@@ -207,6 +214,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         "access": services.get(AccessChanges).run,
         "escalation": services.get(EscalationWorker).run,
         "surveillance": services.get(Surveillance).run,
+        "ecg": services.get(EcgMonitor).run,
         "readings": services.get(ReadingWriter).run,
         "retention": services.get(Retention).run,
         "strips": services.get(StripService).run,

@@ -92,6 +92,7 @@ class Settings(BaseSettings):
         90, ge=0, le=36_500, description="For how many days readings are kept; alerts stay. 0 keeps them for ever."
     )
     rules_file: Path | None = Field(None, description="Rules that replace the shipped ones.")
+    ecg_heart_rate: bool = Field(True, description="Count the heart rate from the ECG; needs the extra `ecg`.")
     shutdown_seconds: int = Field(10, ge=1, description="How long open requests may take to end after a signal.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: JSON unless on a terminal.")

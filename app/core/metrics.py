@@ -81,6 +81,10 @@ class Metrics:
             ["result"],
             registry=r,
         )
+        self.ecg_beats = Counter("tocsin_ecg_beats", "Heart beats found in ECGs.", registry=r)
+        self.ecg_skipped = Counter(
+            "tocsin_ecg_skipped", "ECG frames not examined, and rates not told, for want of time.", ["what"], registry=r
+        )
         self.viewer_frames_dropped = Counter(
             "tocsin_viewer_frames_dropped", "Live vitals frames dropped for viewers that could not keep up.", registry=r
         )

@@ -18,7 +18,7 @@ from app.modules.vitals.models import VitalReading
 from app.modules.vitals.schemas import HistoryFilter, Moment
 from app.modules.vitals.signs import NUMERICS
 
-_COLUMNS = (VitalReading.type, VitalReading.value, VitalReading.unit, VitalReading.measured_at)
+_COLUMNS = (VitalReading.type, VitalReading.value, VitalReading.unit, VitalReading.measured_at, VitalReading.source)
 
 #: One short index search for each bucket. `GROUP BY` takes three times as long in either database: it computes
 #: a number from each time, and SQLite then sorts all rows.
@@ -63,6 +63,7 @@ async def insert_new(session: AsyncSession, batch: Iterable[NewReading]) -> None
             "value": stored.reading.value,
             "unit": stored.reading.unit,
             "received_at": stored.received_at,
+            "source": stored.reading.source,
         }
         for stored in batch
     ]
@@ -183,4 +184,4 @@ def _conditions(wanted: HistoryFilter) -> Iterator[sa.ColumnElement[bool]]:
 
 
 def _to_reading(row: Any) -> Reading:
-    return Reading(row.type, row.value, row.unit, row.measured_at)
+    return Reading(row.type, row.value, row.unit, row.measured_at, source=row.source)
