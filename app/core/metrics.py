@@ -72,6 +72,14 @@ class Metrics:
         self.rules_reloads = Counter(
             "tocsin_rules_reloads", "Times that the rules were read again.", ["result"], registry=r
         )
+        self.limit_changes = Counter(
+            "tocsin_limit_changes", "Changes of the alarm limits of a patient or a unit.", ["of"], registry=r
+        )
+        self.limits_passed_over = Counter(
+            "tocsin_limits_passed_over",
+            "Limits that people had set and that did not fit the rules when they were taken up.",
+            registry=r,
+        )
         self.viewer_frames_dropped = Counter(
             "tocsin_viewer_frames_dropped", "Live vitals frames dropped for viewers that could not keep up.", registry=r
         )

@@ -30,8 +30,10 @@ async def test_an_admin_makes_a_record_by_its_id_alone_or_with_a_name(ward: Runn
     bare = await ward.call("POST", PATIENTS, "admin", {"id": "bed-3"})
     named = await ward.call("POST", PATIENTS, "admin", {"id": "ward:2.4_A", "name": "  Bed 4 "})
 
-    assert (bare.status_code, bare.json()) == (201, {"id": "bed-3", "name": "bed-3", "userId": None})
-    assert (named.status_code, named.json()) == (201, {"id": "ward:2.4_A", "name": "Bed 4", "userId": None})
+    assert (bare.status_code, bare.json()) == (201, {"id": "bed-3", "name": "bed-3", "userId": None, "unit": None})
+    assert (named.status_code, named.json()) == (
+        201, {"id": "ward:2.4_A", "name": "Bed 4", "userId": None, "unit": None},
+    )  # fmt: skip
 
 
 async def test_who_is_given_a_record_of_their_own_is_a_patient_from_then_on(ward: RunningServer) -> None:
