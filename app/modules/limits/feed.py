@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import anyio
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.bus import Bus
 from app.core.db import Database
@@ -48,7 +50,9 @@ class LimitFeed:
     async def announce(self) -> None:
         """Have every node look, after a commit; on this one the change holds when this returns."""
         self._bus.publish(SUBJECT, b"")
-        await self.catch_up()
+        # What is committed is not undone by a database that goes away now; the worker looks again.
+        with suppress(SQLAlchemyError, OSError):
+            await self.catch_up()
 
     async def catch_up(self) -> None:
         """Return when every change that was committed before this call has been told."""
