@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ async def test_changes_that_race_over_two_nodes_are_numbered_without_gaps(databa
         of_patient = (await first.call("GET", LIMITS + "/changes", "nurse")).json()["changes"]
         of_unit = (await second.call("GET", WARD + "/changes", "nurse")).json()["changes"]
         assert sorted(it["number"] for it in of_patient + of_unit) == list(range(1, 11))
-        for newer, older in zip(of_unit, of_unit[1:], strict=False):
+        for newer, older in pairwise(of_unit):
             assert newer["before"] == older["after"]
 
 
