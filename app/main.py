@@ -41,6 +41,12 @@ from app.modules.auth.router import router as auth_router
 from app.modules.auth.service import AuthService
 from app.modules.care_team.router import router as care_team_router
 from app.modules.care_team.service import CareTeamService
+from app.modules.limits.access import LimitsAccess
+from app.modules.limits.advisor import LimitAdvisor
+from app.modules.limits.feed import LimitFeed
+from app.modules.limits.router import router as limits_router
+from app.modules.limits.schemas import SignRange
+from app.modules.limits.service import LimitsService
 from app.modules.patients.router import router as patients_router
 from app.modules.patients.service import PatientService
 from app.modules.strips.recorder import Recorder
@@ -128,7 +134,15 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     )
     services.add(StreamOpener, StreamOpener(manager, access, auth, limits, retry_ms=settings.retry_ms))
     services.add(EscalationWorker, EscalationWorker(alerts, clock))
-    surveillance = services.add(Surveillance, Surveillance(alerts, rules, clock))
+    limit_feed = services.add(LimitFeed, LimitFeed(db, bus, patients, poll_seconds=settings.log_poll_seconds))
+    ranges = {name: SignRange(sign.unit, sign.lowest, sign.highest) for name, sign in NUMERICS.items()}
+    alarm_limits = services.add(
+        LimitsService, LimitsService(db, limit_feed, patients, lambda: rules.book, ranges, clock, metrics)
+    )
+    services.add(LimitsAccess, LimitsAccess(care_team, patients))
+    patients.on_move(alarm_limits)
+    surveillance = services.add(Surveillance, Surveillance(alerts, rules, clock, alarm_limits))
+    limit_feed.on_change(surveillance.settings_changed)
     tail.add_follower(manager.publish)
     tail.add_follower(lambda entries, _through: surveillance.follow(entries))
 
@@ -145,6 +159,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
             vitals.tell_waveforms(ecg)
         else:
             _log.warning("ecg.not_analysed", advice="install tocsin[ecg]")
+    services.add(LimitAdvisor, LimitAdvisor(alarm_limits, vitals, clock))
     services.add(VitalsAccess, VitalsAccess(care_team))
     recorder = services.add(Recorder, Recorder(clock, limit_bytes=settings.strip_memory_bytes))
     strips = services.add(StripService, StripService(db, recorder, alerts, clock, metrics))
@@ -185,6 +200,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         users_router,
         patients_router,
         care_team_router,
+        limits_router,
     ):
         app.include_router(router)
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
@@ -212,6 +228,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         "loop_lag": partial(measure_loop_lag, metrics, period_seconds=services.get(Settings).loop_lag_period_seconds),
         "log_tail": services.get(LogTail).run,
         "access": services.get(AccessChanges).run,
+        "limits": services.get(LimitFeed).run,
         "escalation": services.get(EscalationWorker).run,
         "surveillance": services.get(Surveillance).run,
         "ecg": services.get(EcgMonitor).run,
@@ -222,6 +239,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         await prepare(db)
         await services.get(AccessChanges).start()
+        await services.get(LimitFeed).start()
         await manager.start()
         await services.get(LogTail).start()
         async with anyio.create_task_group() as tasks:

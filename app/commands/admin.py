@@ -79,18 +79,21 @@ def create_patient(
         str | None,
         typer.Option(metavar="EMAIL", help="The account whose own record this is.", show_default=False),
     ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="The unit (ward) that the patient lies on.", show_default=False)
+    ] = None,
 ) -> None:
     """Make a patient record, and print its id alone.
 
     \b
     Examples:
-      tocsin patient create bed-3 --name "Bed 3"
+      tocsin patient create bed-3 --name "Bed 3" --unit ward-2
       tocsin patient create P1 --name "Rosa Lind" --user rosa@example.org
     """
 
     async def create(opened: Opened) -> str:
         owner = None if user is None else await opened.users.by_email(user)
-        return (await opened.patients.create(patient_id, name, owner.id if owner else None)).id
+        return (await opened.patients.create(patient_id, name, owner.id if owner else None, unit)).id
 
     print(_run(create))
 

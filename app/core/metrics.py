@@ -85,6 +85,14 @@ class Metrics:
         self.ecg_skipped = Counter(
             "tocsin_ecg_skipped", "ECG frames not examined, and rates not told, for want of time.", ["what"], registry=r
         )
+        self.limit_changes = Counter(
+            "tocsin_limit_changes", "Changes of the alarm limits of a patient or a unit.", ["of"], registry=r
+        )
+        self.limits_passed_over = Counter(
+            "tocsin_limits_passed_over",
+            "Limits that people had set and that did not fit the rules when they were taken up.",
+            registry=r,
+        )
         self.viewer_frames_dropped = Counter(
             "tocsin_viewer_frames_dropped", "Live vitals frames dropped for viewers that could not keep up.", registry=r
         )

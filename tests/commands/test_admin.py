@@ -5,6 +5,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -79,6 +80,7 @@ def test_a_new_database_is_made_by_the_first_command_and_each_prints_what_it_mad
         (("user", "create", "eve@example.org", "--role", "wizard"), "tocsin: roles[0]: use one of patient,"),
         (("user", "create", "nowhere", "--role", "nurse"), "tocsin: email: use an address such as"),
         (("patient", "create", "a b"), "tocsin: id: use 1 to 64"),
+        (("patient", "create", "P2", "--unit", "a b"), "tocsin: unit: use 1 to 64"),
         (("patient", "create", "P2", "--user", "nobody@example.org"), "tocsin: there is no user nobody@example.org"),
         (("care-team", "add", "P9", "ada@example.org"), "tocsin: there is no such patient"),
         (("care-team", "remove", "P1", "nobody@example.org"), "tocsin: there is no user nobody@example.org"),
@@ -102,6 +104,12 @@ def ward_of_ada(tmp_path_factory: pytest.TempPathFactory) -> Command:
     assert tocsin("user", "create", "ada@example.org", "--role", "nurse").status == 0
     assert tocsin("patient", "create", "P1").status == 0
     return tocsin
+
+
+def test_a_patient_is_made_on_a_unit(tocsin: Command) -> None:
+    assert tocsin("patient", "create", "P1", "--unit", "ward-2") == Outcome(0, "P1\n", "")
+    with closing(sqlite3.connect(tocsin.data_dir / "tocsin.db")) as database:
+        assert database.execute("SELECT id, unit FROM patients").fetchall() == [("P1", "ward-2")]
 
 
 def test_a_password_that_is_too_short_makes_no_account(tocsin: Command) -> None:

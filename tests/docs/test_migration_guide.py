@@ -28,6 +28,7 @@ from app.modules.alerts.lifecycle import Tier
 from app.modules.alerts.rules.book import Condition
 from app.modules.alerts.rules.criteria import Direction, Limit
 from app.modules.alerts.rules.file import load_rules, parse_rules
+from app.modules.limits.suggestions import MARGINS, SPO2_LOWEST_ON_SCALE_2, Line, Margins
 from tests.servers import PATIENCE_SECONDS, ROOT, RunningServer, serving, until
 
 pytestmark = pytest.mark.anyio
@@ -426,6 +427,48 @@ async def test_the_commands_of_the_page_on_vital_signs_do_what_it_says(tmp_path:
     assert output.startswith('{"accepted":1,"duplicates":0}{"accepted":1,"duplicates":1}{"patientId":"bed-3"')
     assert '"nextCursor":null' in output
     assert '"truncated":false' in output
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed: no command of the pages is run")
+async def test_the_commands_of_the_page_on_rules_set_limits_of_a_unit_and_of_a_patient(tmp_path: Path) -> None:
+    async with serving(tmp_path / "data") as server:
+        await server.user("nurse", Role.NURSE)
+        await server.user("admin", Role.ADMIN)
+        await server.patient("bed-3", "nurse")
+        await run_blocks(RULES, server, tmp_path)
+        found = (await server.call("GET", "/api/v1/patients/bed-3/limits", "nurse")).json()
+    assert {(it["condition"], it["limit"], it["source"]) for it in found["limits"] if it["source"] != "rules"} == {
+        ("heart_rate_high", 130, "unit"),
+        ("spo2_low", 86, "patient"),
+    }
+    assert found["spo2Scale"] == 2
+
+
+def test_the_page_on_rules_shows_the_margins_of_suggestions_as_they_are() -> None:
+    rows = re.findall(r"^\| ((?:`\w+` ?)+) \|(.*)\|(.*)\| ([^|]*) \|$", RULES.read_text(), re.M)
+    shown = {
+        sign: (low.strip(), high.strip(), bounds)
+        for signs, low, high, bounds in rows
+        for sign in re.findall(r"\w+", signs)
+        if sign in MARGINS
+    }
+    assert shown == {sign: written_margins(margins) for sign, margins in MARGINS.items()}
+
+
+def written_margins(margins: Margins) -> tuple[str, str, str]:
+    """How suggestions for a sign are found, as the page's table has it."""
+
+    def written(line: Line | None) -> str:
+        if line is None:
+            return ""
+        factor = f"× {line.factor:g}" if line.factor != 1 else ""
+        summand = f"{'+' if line.summand > 0 else '−'} {abs(line.summand):g}" if line.summand else ""
+        return f"{factor} {summand}".strip()
+
+    bounds = f"{margins.lowest:g}, {margins.highest:g}"
+    if margins.high is None:
+        bounds = f"{margins.lowest:g}; on scale 2: {SPO2_LOWEST_ON_SCALE_2:g}"
+    return written(margins.low), written(margins.high), bounds
 
 
 def test_the_page_on_rules_shows_rules_that_can_be_used_and_those_that_are_shipped() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
 import msgspec
@@ -17,7 +17,8 @@ from app.core.clock import Clock
 from app.core.tasks import until_beat
 from app.modules.alerts.lifecycle import EventType
 from app.modules.alerts.rules.active import ActiveRules
-from app.modules.alerts.rules.book import LevelsOutOfOrder, LimitKey, RuleBook
+from app.modules.alerts.rules.book import LevelsOutOfOrder, RuleBook
+from app.modules.alerts.rules.schemas import AlarmSettings, AlarmSettingsReader
 from app.modules.alerts.rules.watch import Decision, PatientWatch, Present
 from app.modules.alerts.schemas import LogEntry
 from app.modules.alerts.service import AlertService
@@ -29,25 +30,6 @@ ROUND_SECONDS: Final = 1.0
 WATCHES_AT_A_STRETCH: Final = 100
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmSettings:
-    """What people have set for one patient, or for the unit that the patient lies on.
-
-    Attributes:
-        limits: where they are not those of the rules file.
-        spo2_scale: of NEWS2.
-    """
-
-    limits: Mapping[LimitKey, float] = field(default_factory=dict)
-    spo2_scale: int = 1
-
-
-class AlarmSettingsReader(Protocol):
-    """Knows what people have set; the limits module is one."""
-
-    async def settings_of(self, patient_id: str) -> AlarmSettings: ...
 
 
 class ShippedSettings:
@@ -83,16 +65,18 @@ class Surveillance:
         self._clock = clock
         self._settings = settings or ShippedSettings()
         self._watched: dict[str, _Watched] = {}
+        self._changes_heard = 0
 
     async def prime(self, patient_id: str, readings: Iterable[tuple[str, float, datetime]]) -> None:
         """Take up a patient who was not seen since the start: the last readings, and what is open."""
-        rules = self._rules.book
+        rules, heard = self._rules.book, self._changes_heard
         settings = await self._settings.settings_of(patient_id)
         watch = PatientWatch(_with_limits(rules, settings, patient_id), spo2_scale=settings.spo2_scale)
         watch.prime(readings, now=self._clock.now())
         for alert in await self._alerts.open_from_rules(patient_id):
             watch.reported(alert.condition, alert.tier, is_present=alert.condition_present, alert_id=alert.alert_id)
-        self._watched[patient_id] = _Watched(watch, rules)
+        # What is set while they are taken up may have come too late for the look above.
+        self._watched[patient_id] = _Watched(watch, rules, is_stale=heard != self._changes_heard)
 
     async def observe(
         self, patient_id: str, vital_type: str, value: float, measured_at: datetime, *, unit: str
@@ -115,6 +99,7 @@ class Surveillance:
 
     def settings_changed(self, patient_ids: Iterable[str] | None = None) -> None:
         """People have set something for these patients, or for nobody knows whom: it holds within a round."""
+        self._changes_heard += 1
         for patient_id in self._watched if patient_ids is None else patient_ids:
             if (watched := self._watched.get(patient_id)) is not None:
                 watched.is_stale = True
@@ -158,11 +143,16 @@ class Surveillance:
         rules = self._rules.book
         if watched.rules is rules and not watched.is_stale:
             return
-        settings = await self._settings.settings_of(patient_id)
-        adopted = _with_limits(rules, settings, patient_id)
-        for decision in watched.watch.adopt(adopted, spo2_scale=settings.spo2_scale):
-            await self._act(patient_id, watched.watch, decision)
-        watched.rules, watched.is_stale = rules, False
+        watched.is_stale = False  # first: what is set from here on may come too late for this look
+        try:
+            settings = await self._settings.settings_of(patient_id)
+            adopted = _with_limits(rules, settings, patient_id)
+            for decision in watched.watch.adopt(adopted, spo2_scale=settings.spo2_scale):
+                await self._act(patient_id, watched.watch, decision)
+        except BaseException:
+            watched.is_stale = True
+            raise
+        watched.rules = rules
 
     async def _act(self, patient_id: str, watch: PatientWatch, decision: Decision) -> None:
         condition = decision.condition

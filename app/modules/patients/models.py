@@ -18,4 +18,5 @@ class Patient(Base):
     id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(200))
     user_id: Mapped[str | None] = mapped_column(sa.ForeignKey("users.id"), unique=True)
+    unit: Mapped[str | None] = mapped_column(sa.String(64), index=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -22,6 +22,21 @@ async def own_patient_id(session: AsyncSession, user_id: str) -> str | None:
     return found
 
 
+async def claim(session: AsyncSession, patient_id: str) -> Patient | None:
+    """The record; no other transaction changes it until this one ends."""
+    return await session.get(Patient, patient_id, with_for_update=True)
+
+
+def in_unit(connection: sa.Connection, unit: str) -> frozenset[str]:
+    """The ids of the patients who lie on the unit."""
+    return frozenset(connection.scalars(sa.select(Patient.id).where(Patient.unit == unit)))
+
+
+def unit_of(patient_id: str) -> sa.ScalarSelect[str | None]:
+    """The unit that the patient lies on, as an expression for a query."""
+    return sa.select(Patient.unit).where(Patient.id == patient_id).scalar_subquery()
+
+
 def record_of(user_id: str) -> sa.ScalarSelect[str | None]:
     """The id of the user's own record, as an expression for a query."""
     return sa.select(Patient.id).where(Patient.user_id == user_id).scalar_subquery()

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.modules.vitals.buckets import Bucket, Grid
 from app.modules.vitals.frames import Reading
 from app.modules.vitals.models import VitalReading
-from app.modules.vitals.schemas import HistoryFilter, Moment
+from app.modules.vitals.schemas import HistogramBar, HistoryFilter, Moment
 from app.modules.vitals.signs import NUMERICS
 
 _COLUMNS = (VitalReading.type, VitalReading.value, VitalReading.unit, VitalReading.measured_at, VitalReading.source)
@@ -165,6 +165,26 @@ def prune(connection: sa.Connection, patient_id: str, *, before: datetime, most:
 def _sqlite_time(moment: datetime) -> str:
     """As SQLAlchemy writes times into SQLite: they compare as text."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def histogram(
+    connection: sa.Connection, patient_id: str, types: Iterable[str], *, since: datetime, until: datetime
+) -> list[HistogramBar]:
+    """How often each value was measured, type by type, lowest first: hours of readings as a few hundred rows."""
+    tenths = sa.func.round(VitalReading.value * 10).label("tenths")
+    moments = sa.func.min(VitalReading.measured_at), sa.func.max(VitalReading.measured_at)
+    rows = connection.execute(
+        sa.select(VitalReading.type, tenths, sa.func.count(), *moments)
+        .where(
+            VitalReading.patient_id == patient_id,
+            VitalReading.type.in_(types),
+            VitalReading.measured_at >= since,
+            VitalReading.measured_at < until,
+        )
+        .group_by(VitalReading.type, tenths)
+        .order_by(VitalReading.type, tenths)
+    )
+    return [HistogramBar(sign, tenths / 10, count, first, last) for sign, tenths, count, first, last in rows]
 
 
 def _conditions(wanted: HistoryFilter) -> Iterator[sa.ColumnElement[bool]]:

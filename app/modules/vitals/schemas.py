@@ -54,6 +54,17 @@ class SeriesFilter:
 Resolution = Literal["auto", "raw", "buckets"]
 
 
+@dataclass(frozen=True, slots=True)
+class HistogramBar:
+    """How often a value was measured, to a tenth, and the first and the last time."""
+
+    type: str
+    value: float
+    count: int
+    first_at: datetime
+    last_at: datetime
+
+
 def _require_numeric(vital_type: str) -> str:
     if vital_type not in NUMERICS:
         raise ValueError(f"use one of {', '.join(NUMERICS)}")

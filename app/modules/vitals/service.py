@@ -27,7 +27,7 @@ from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.observers import LeadObserver, WaveformObserver
 from app.modules.vitals.repository import NewReading
 from app.modules.vitals.samples import Counts
-from app.modules.vitals.schemas import HistoryFilter, Taken
+from app.modules.vitals.schemas import HistogramBar, HistoryFilter, Taken
 from app.modules.vitals.signs import HEART_RATE, NUMERICS
 from app.modules.vitals.tracks import MOST_PATIENTS, Track, Tracks
 from app.modules.vitals.writer import ReadingWriter
@@ -200,6 +200,21 @@ class VitalsService:
             readings = await repository.newest(session, patient_id)
         order = list(NUMERICS)
         return sorted(readings, key=lambda reading: order.index(reading.type))
+
+    async def histogram(
+        self, patient_id: str, types: Iterable[str], *, since: datetime, until: datetime
+    ) -> list[HistogramBar]:
+        """How often each value was measured, type by type, lowest first.
+
+        Raises:
+            ServiceUnavailable: the database does not answer.
+        """
+        try:
+            return await self._db.run_read(
+                lambda it: repository.histogram(it, patient_id, types, since=since, until=until)
+            )
+        except (SQLAlchemyError, OSError) as error:
+            raise ServiceUnavailable("the database does not answer") from error
 
     async def newest_first(self, wanted: HistoryFilter, *, limit: int) -> tuple[list[Reading], bool]:
         """A page of history, and whether there is more."""

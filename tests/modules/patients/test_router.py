@@ -30,8 +30,10 @@ async def test_an_admin_makes_a_record_by_its_id_alone_or_with_a_name(ward: Runn
     bare = await ward.call("POST", PATIENTS, "admin", {"id": "bed-3"})
     named = await ward.call("POST", PATIENTS, "admin", {"id": "ward:2.4_A", "name": "  Bed 4 "})
 
-    assert (bare.status_code, bare.json()) == (201, {"id": "bed-3", "name": "bed-3", "userId": None})
-    assert (named.status_code, named.json()) == (201, {"id": "ward:2.4_A", "name": "Bed 4", "userId": None})
+    assert (bare.status_code, bare.json()) == (201, {"id": "bed-3", "name": "bed-3", "userId": None, "unit": None})
+    assert (named.status_code, named.json()) == (
+        201, {"id": "ward:2.4_A", "name": "Bed 4", "userId": None, "unit": None},
+    )  # fmt: skip
 
 
 async def test_who_is_given_a_record_of_their_own_is_a_patient_from_then_on(ward: RunningServer) -> None:
@@ -96,3 +98,31 @@ async def test_a_record_that_cannot_be_is_refused_by_the_name_of_its_field(ward:
         assert code_of(refused) == (422, "validation_error"), body
         assert [error["field"] for error in refused.json()["errors"]] == fields
     assert (await ward.call("POST", PATIENTS, "admin", {"id": "x" * 64})).status_code == 201
+
+
+async def test_an_admin_moves_a_patient_to_a_unit_and_off_it_and_gives_another_name(ward: RunningServer) -> None:
+    made = await ward.call("POST", PATIENTS, "admin", {"id": "P1", "unit": "ward-2"})
+    assert (made.status_code, made.json()["unit"]) == (201, "ward-2")
+    cases: list[tuple[dict[str, Any], tuple[str, str | None]]] = [
+        ({"name": " Rosa "}, ("Rosa", "ward-2")),
+        ({"unit": "icu"}, ("Rosa", "icu")),
+        ({}, ("Rosa", "icu")),
+        ({"unit": None, "name": None}, ("Rosa", None)),
+    ]
+    for body, (name, unit) in cases:
+        changed = await ward.call("PATCH", f"{PATIENTS}/P1", "admin", body)
+        assert (changed.status_code, changed.json()) == (
+            200, {"id": "P1", "name": name, "userId": None, "unit": unit},
+        ), body  # fmt: skip
+
+
+async def test_nobody_but_an_admin_moves_a_patient_and_only_one_who_is_there(ward: RunningServer) -> None:
+    await ward.patient("P1", "nurse")
+    assert code_of(await ward.call("PATCH", f"{PATIENTS}/P1", None, {"unit": "icu"})) == (401, "not_signed_in")
+    assert code_of(await ward.call("PATCH", f"{PATIENTS}/P1", "nurse", {"unit": "icu"})) == (403, "role_not_held")
+    for patient_id in ("P2", "all"):
+        refused = await ward.call("PATCH", f"{PATIENTS}/{patient_id}", "admin", {"unit": "icu"})
+        assert code_of(refused) == (404, "unknown_patient")
+    for body, field in (({"unit": "a b"}, "unit"), ({"unit": ""}, "unit"), ({"name": ""}, "name"), ({"bed": 1}, "bed")):
+        refused = await ward.call("PATCH", f"{PATIENTS}/P1", "admin", body)
+        assert (code_of(refused), refused.json()["errors"][0]["field"]) == ((422, "validation_error"), field)

@@ -86,6 +86,16 @@ class Condition:
         looks = (max(level.criterion.horizon, level.timing.horizon) for level in self.levels)
         return max(self.clearing.duration, *looks)
 
+    def with_limits(self, limits: Mapping[LimitKey, float]) -> Condition:
+        """The same condition with other limits, where a level is a plain one.
+
+        Raises:
+            LevelsOutOfOrder: a worse tier could not be reached any more.
+        """
+        levels = tuple(_with_limit(self.name, level, limits) for level in self.levels)
+        check_order(self.name, levels)
+        return replace(self, levels=levels)
+
 
 class LevelsOutOfOrder(ValueError):
     """A worse tier's limit does not lie further out than a milder one's: it could never be reached before it."""
@@ -136,12 +146,7 @@ class RuleBook:
         """
         if not limits:
             return self
-        conditions = [
-            replace(condition, levels=tuple(_with_limit(condition.name, level, limits) for level in condition.levels))
-            for condition in self.conditions
-        ]
-        for condition in conditions:
-            check_order(condition.name, condition.levels)
+        conditions = [condition.with_limits(limits) for condition in self.conditions]
         return replace(self, conditions=with_thresholds(conditions))
 
 
