@@ -41,6 +41,11 @@ from app.modules.auth.router import router as auth_router
 from app.modules.auth.service import AuthService
 from app.modules.care_team.router import router as care_team_router
 from app.modules.care_team.service import CareTeamService
+from app.modules.devices.conditions import Conditions
+from app.modules.devices.register import PresenceRegister
+from app.modules.devices.sensors import Sensors
+from app.modules.devices.service import DeviceService
+from app.modules.devices.silence import SilenceWatch
 from app.modules.patients.router import router as patients_router
 from app.modules.patients.service import PatientService
 from app.modules.users.router import router as users_router
@@ -130,9 +135,22 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     viewers = services.add(
         VitalsViewers, VitalsViewers(bus, metrics, slow_consumer_seconds=settings.slow_consumer_seconds)
     )
-    services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
+    vitals = services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
     services.add(VitalsAccess, VitalsAccess(care_team))
     services.add(SocketRights, SocketRights(access, auth, clock))
+
+    limit_seconds = settings.device_silent_seconds
+    register = services.add(PresenceRegister, PresenceRegister(db, limit_seconds=limit_seconds))
+    conditions = services.add(Conditions, Conditions(alerts, metrics))
+    sensors = services.add(Sensors, Sensors(conditions, clock))
+    services.add(DeviceService, DeviceService(register, conditions, sensors, clock))
+    services.add(
+        SilenceWatch,
+        SilenceWatch(db, alerts, register, care_team, access, clock, metrics, limit_seconds=limit_seconds),
+    )
+    tail.add_follower(lambda entries, _through: conditions.follow(entries))
+    vitals.tell_presence(services.get(DeviceService))
+    vitals.tell_leads(sensors)
 
     services.add(
         ReadinessChecks,
@@ -196,6 +214,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         "escalation": services.get(EscalationWorker).run,
         "surveillance": services.get(Surveillance).run,
         "readings": services.get(ReadingWriter).run,
+        "presence": services.get(PresenceRegister).run,
+        "silence": services.get(SilenceWatch).run,
+        "conditions": services.get(Conditions).run,
+        "sensors": services.get(Sensors).run,
     }
     try:
         await prepare(db)

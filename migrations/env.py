@@ -7,12 +7,13 @@ from app.core.db import Base
 from app.modules.alerts import models as alerts
 from app.modules.auth import models as auth
 from app.modules.care_team import models as care_team
+from app.modules.devices import models as devices
 from app.modules.patients import models as patients
 from app.modules.users import models as users
 from app.modules.vitals import models as vitals
 
 #: Everything that defines a table, so that a new migration is compared with all of them.
-TABLES_COME_FROM = (access, alerts, auth, care_team, patients, users, vitals)
+TABLES_COME_FROM = (access, alerts, auth, care_team, devices, patients, users, vitals)
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=Base.metadata, render_as_batch=True

@@ -37,6 +37,11 @@ class Reading:
     measured_at: datetime
     seq: int | None = None
 
+    @property
+    def moment(self) -> datetime:
+        """The last moment that it tells of."""
+        return self.measured_at
+
 
 @dataclass(frozen=True, slots=True)
 class Waveform:
@@ -57,6 +62,11 @@ class Waveform:
     started_at: datetime
     seq: int | None = None
 
+    @property
+    def moment(self) -> datetime:
+        """The last moment that it tells of: when its last sample was taken."""
+        return self.started_at + timedelta(seconds=(self.samples.length - 1) / self.sample_rate_hz)
+
 
 @dataclass(frozen=True, slots=True)
 class LeadStatus:
@@ -72,6 +82,11 @@ class LeadStatus:
     is_off: bool
     at: datetime
     seq: int | None = None
+
+    @property
+    def moment(self) -> datetime:
+        """The last moment that it tells of."""
+        return self.at
 
 
 @dataclass(frozen=True, slots=True)
