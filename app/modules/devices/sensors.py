@@ -87,13 +87,17 @@ class Sensors:
         self._conditions.tell(patient_id, Gone(None))
 
     async def run(self) -> None:
-        """Look for ever at signals that have been bad, or good again, for long enough."""
+        """Look for ever."""
         while True:
             await anyio.sleep(until_beat(ROUND_SECONDS))
-            now = self._clock.now()
-            for patient_id, signal in self._signals.items():
-                if signal.is_waiting and signal.look(now):
-                    self._tell(patient_id, signal)
+            self.look()
+
+    def look(self) -> None:
+        """Tell of signals that have been bad, or good again, for long enough."""
+        now = self._clock.now()
+        for patient_id, signal in self._signals.items():
+            if signal.is_waiting and signal.look(now):
+                self._tell(patient_id, signal)
 
     def _signal_of(self, patient_id: str) -> SignalWatch:
         return self._signals.get(patient_id) or self._signals.setdefault(patient_id, SignalWatch())

@@ -74,8 +74,7 @@ class SilenceWatch:
 
     async def run(self) -> None:
         """Look for ever; after an error or a gap, silence counts anew."""
-        self._looking_since = self._looked_at = None
-        self._doubted |= {device.user_id for device in await self._db.run_read(repository.alarmed)}
+        await self.begin()
         rounds = 0
         while True:
             if rounds % ROUNDS_BETWEEN_COUNTS == 0:
@@ -83,6 +82,11 @@ class SilenceWatch:
             rounds += 1
             await self.look()
             await anyio.sleep(until_beat(ROUND_SECONDS))
+
+    async def begin(self) -> None:
+        """Forget how long this node has looked, and doubt what is alarmed: rights may have changed meanwhile."""
+        self._looking_since = self._looked_at = None
+        self._doubted |= {device.user_id for device in await self._db.run_read(repository.alarmed)}
 
     async def look(self) -> None:
         """Act on every row that says that there is something to be done."""
