@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -15,6 +16,8 @@ import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from app.commands.playback import play
+from app.commands.recordings import Row
 from app.core.roles import Role
 from app.core.timestamps import to_rfc3339
 from app.modules.devices.register import PresenceRegister
@@ -91,12 +94,13 @@ async def alerts(server: RunningServer, **query: str) -> list[dict[str, Any]]:
     return list(reversed(page.json()["alerts"]))
 
 
-async def test_a_connection_that_breaks_is_alarmed_and_one_that_is_closed_is_not(server: RunningServer) -> None:
+async def test_a_connection_that_breaks_is_alarmed_and_a_replay_that_ends_is_not(server: RunningServer) -> None:
+    """Fails when 1000 counts like every other end (checked so)."""
     async with server.stream("nurse", patient_id="P1") as stream, server.stream("nurse", patient_id="P2") as quiet:
         await stream.control("stream.ready")
         await quiet.control("stream.ready")
-        async with sending(server.url, server.tokens["phone"], "P2"):
-            await heard(server, "phone", "P2")
+        rows = [Row(0, {"heart_rate": 72.0}), Row(1, {"heart_rate": 73.0})]
+        await play(rows, patient="P2", url=server.url, token=server.tokens["phone"], speed=math.inf)
         async with sending(server.url, server.tokens["device"]) as socket:
             await heard(server, "device")
             cut(socket)
