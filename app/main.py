@@ -41,6 +41,11 @@ from app.modules.auth.router import router as auth_router
 from app.modules.auth.service import AuthService
 from app.modules.care_team.router import router as care_team_router
 from app.modules.care_team.service import CareTeamService
+from app.modules.devices.conditions import Conditions
+from app.modules.devices.register import PresenceRegister
+from app.modules.devices.sensors import Sensors
+from app.modules.devices.service import DeviceService
+from app.modules.devices.silence import SilenceWatch
 from app.modules.limits.access import LimitsAccess
 from app.modules.limits.advisor import LimitAdvisor
 from app.modules.limits.feed import LimitFeed
@@ -167,6 +172,20 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     tail.add_follower(lambda entries, _through: strips.follow(entries))
     services.add(SocketRights, SocketRights(access, auth, clock))
 
+    limit_seconds = settings.device_silent_seconds
+    register = services.add(PresenceRegister, PresenceRegister(db, limit_seconds=limit_seconds))
+    conditions = services.add(Conditions, Conditions(alerts, metrics))
+    sensors = services.add(Sensors, Sensors(conditions, clock))
+    services.add(DeviceService, DeviceService(register, conditions, sensors, clock))
+    services.add(
+        SilenceWatch,
+        SilenceWatch(db, alerts, register, care_team, access, clock, metrics, limit_seconds=limit_seconds),
+    )
+    tail.add_follower(lambda entries, _through: conditions.follow(entries))
+    vitals.tell_presence(services.get(DeviceService))
+    vitals.tell_leads(sensors)
+    ecg.tell(sensors)
+
     services.add(
         ReadinessChecks,
         ReadinessChecks(
@@ -235,6 +254,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         "readings": services.get(ReadingWriter).run,
         "retention": services.get(Retention).run,
         "strips": services.get(StripService).run,
+        "presence": services.get(PresenceRegister).run,
+        "silence": services.get(SilenceWatch).run,
+        "conditions": services.get(Conditions).run,
+        "sensors": services.get(Sensors).run,
     }
     try:
         await prepare(db)

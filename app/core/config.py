@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     dead_peer_seconds: int = Field(
         25, ge=2, le=3600, description="A peer that has acknowledged nothing for so long is taken for gone."
     )
+    device_silent_seconds: float = Field(
+        30.0,
+        ge=0,
+        le=86_400,
+        description="A device that should send, and was not heard for so long, alarms. 0 for never.",
+    )
     loop_lag_period_seconds: float = Field(
         0.5,
         gt=0,

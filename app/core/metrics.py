@@ -69,6 +69,10 @@ class Metrics:
         self.vitals_unruled = Counter(
             "tocsin_vitals_unruled", "Readings stored, but not ruled on because the rules failed.", registry=r
         )
+        self.devices_expected = Gauge(
+            "tocsin_devices_expected", "Devices that should be sending, in the whole ward.", registry=r
+        )
+        self.devices_silent = Gauge("tocsin_devices_silent", "Of these, those whose silence is alarmed.", registry=r)
         self.rules_reloads = Counter(
             "tocsin_rules_reloads", "Times that the rules were read again.", ["result"], registry=r
         )

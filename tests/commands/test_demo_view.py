@@ -104,6 +104,21 @@ def test_an_alert_says_what_and_against_which_limit(fields: dict[str, Any], mess
     assert model_of(event(**fields)).open_alerts()[0].message == message
 
 
+SILENT: dict[str, Any] = {
+    "kind": "technical", "vitalType": "device", "priority": "medium", "tier": "moderate",
+    "vitalsWindow": [], "threshold": None, "unit": None, "reasons": ["device silent since 2026-01-02T03:04:05Z"],
+}  # fmt: skip
+
+
+def test_a_technical_alert_is_cyan_with_a_symbol_of_its_own_and_says_what_is_wrong_once() -> None:
+    model = model_of(event(**SILENT))
+    (alert,) = model.open_alerts()
+    assert "cyan" in alert_style(alert, START)
+    assert "!!!  bed-3    device silent since 2026-01-02T03:04:05Z" in screen(model)
+    battery = event(kind="technical", vitalType="battery", vitalsWindow=[9], threshold={"min": 15})
+    assert "battery 9 < 15" in screen(model_of(battery))
+
+
 def test_whoever_acknowledged_owns_it_through_later_updates() -> None:
     taken = event(
         event="alert_acknowledged",
@@ -239,6 +254,8 @@ def test_a_line_of_the_headless_demo_says_who_what_and_how_bad() -> None:
     clock = START.astimezone().strftime("%H:%M:%S")
     assert format_event(event()) == f"{clock} *** bed-3 spo2 79 < 80 %: alert, critical, a1"
     taken = event(event="alert_acknowledged", acknowledgedBy="nurse")
+    line = format_event(event(**SILENT))
+    assert line == f"{clock} !!! bed-3 device silent since 2026-01-02T03:04:05Z: alert, moderate, a1"
     assert format_event(taken) == f"{clock} *** bed-3 spo2 79 < 80 %: acknowledged by nurse, critical, a1"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from app.commands.demo.model import SYMBOLS, TECHNICAL_SYMBOL, describe, read_time
+from app.commands.demo.model import SYMBOLS, TECHNICAL_SYMBOL, describe, read_time, says_it_all
 from app.commands.readings import now
 
 Event = Mapping[str, Any]
@@ -51,7 +51,8 @@ def format_event(event: Event) -> str:
         what += f" by {event.get('acknowledgedBy')}"
     elif what == "escalated":
         what += f" to level {event.get('escalationLevel')}"
-    subject = f"{event.get('patientId')} {event.get('vitalType')} {describe(event)}"
+    named = "" if says_it_all(event) else f"{event.get('vitalType')} "
+    subject = f"{event.get('patientId')} {named}{describe(event)}"
     return f"{clock(happened_at)} {symbol} {subject}: {what}, {event.get('tier')}, {event.get('alertId')}"
 
 

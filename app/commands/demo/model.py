@@ -49,7 +49,11 @@ class Number:
 
 @dataclass(slots=True)
 class OpenAlert:
-    """An alert that is not resolved, as of the last event about it."""
+    """An alert that is not resolved, as of the last event about it.
+
+    Attributes:
+        says_it_all: whether the message needs no vital sign to be named before it.
+    """
 
     alert_id: str
     patient_id: str
@@ -59,6 +63,7 @@ class OpenAlert:
     technical: bool = False
     vital_type: str = ""
     message: str = ""
+    says_it_all: bool = False
     state: str = "active"
     signal: str = ""
     owner: str = ""
@@ -136,7 +141,7 @@ class WardModel:
         alert.priority = str(event.get("priority", alert.priority))
         alert.technical = event.get("kind") == "technical"
         alert.vital_type = str(event.get("vitalType", alert.vital_type))
-        alert.message = describe(event)
+        alert.message, alert.says_it_all = describe(event), says_it_all(event)
         alert.state = str(event.get("state", alert.state))
         alert.signal = str(event.get("signal", alert.signal))
         alert.escalation_level = int(event.get("escalationLevel") or 0)
@@ -191,6 +196,11 @@ def describe(event: Event) -> str:
         if most is not None and value > most:
             return f"{value:g} > {most:g} {unit}".rstrip()
     return printable("; ".join(str(reason) for reason in event.get("reasons") or []))
+
+
+def says_it_all(event: Event) -> bool:
+    """Whether the reasons alone say what is wrong: those of a technical alert are no value of a vital sign."""
+    return event.get("kind") == "technical" and not event.get("vitalsWindow") and bool(event.get("reasons"))
 
 
 def printable(text: str) -> str:

@@ -112,7 +112,7 @@ def render_alerts(alerts: Sequence[OpenAlert], now: datetime) -> RenderableType:
         table.add_row(
             Text(alert.symbol, alert_style(alert, now)),
             alert.patient_id,
-            Text(f"{TITLES.get(alert.vital_type, alert.vital_type)} {alert.message}"),
+            Text(alert.message if alert.says_it_all else f"{title_of(alert)} {alert.message}"),
             alert.tier,
             elapsed(alert.age(now)),
             Text(alert.owner or "nobody", "green" if alert.owner else "bold"),
@@ -122,6 +122,11 @@ def render_alerts(alerts: Sequence[OpenAlert], now: datetime) -> RenderableType:
     if len(alerts) > SHOWN_ALERTS:
         table.add_row("", "", f"and {len(alerts) - SHOWN_ALERTS} more")
     return table
+
+
+def title_of(alert: OpenAlert) -> str:
+    """The vital sign as a ward calls it."""
+    return TITLES.get(alert.vital_type, alert.vital_type)
 
 
 def alert_style(alert: OpenAlert, now: datetime) -> str:

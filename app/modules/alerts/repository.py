@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -68,6 +68,7 @@ class HistoryFilter:
     tier: Tier | None = None
     since: datetime | None = None
     before: int | None = None
+    kind: Kind | None = None
 
 
 def find(connection: sa.Connection, alert_id: str) -> Alert | None:
@@ -85,10 +86,10 @@ def claim_open(connection: sa.Connection, patient_id: str, condition: str) -> Al
     return _one(connection, _OPEN_ALERT, patient_id=patient_id, condition=condition)
 
 
-def open_of_patient(connection: sa.Connection, patient_id: str, source: str) -> list[Alert]:
-    """The open alerts of a patient that this source has raised."""
+def open_of_patient(connection: sa.Connection, patient_id: str, sources: Collection[str]) -> list[Alert]:
+    """The open alerts of a patient that these sources have raised."""
     rows = connection.execute(
-        sa.select(_ALERTS).where(_ALERTS.c.patient_id == patient_id, _ALERTS.c.source == source, IS_OPEN)
+        sa.select(_ALERTS).where(_ALERTS.c.patient_id == patient_id, _ALERTS.c.source.in_(sources), IS_OPEN)
     )
     return [_to_alert(row) for row in rows]
 
@@ -155,6 +156,8 @@ def history(
         query = query.where(_ALERTS.c.state == wanted.state)
     if wanted.tier is not None:
         query = query.where(_ALERTS.c.tier == wanted.tier)
+    if wanted.kind is not None:
+        query = query.where(_ALERTS.c.kind == wanted.kind)
     if wanted.since is not None:
         query = query.where(_ALERTS.c.raised_at >= wanted.since)
     if wanted.before is not None:

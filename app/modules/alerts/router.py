@@ -27,7 +27,7 @@ from app.core.wire import Id, Timestamp
 from app.modules.alerts.description import EVENT_STREAM
 from app.modules.alerts.encoding import SocketEncoding
 from app.modules.alerts.errors import AlreadyAcknowledged, Draining, UnknownAlert
-from app.modules.alerts.lifecycle import Alert, Tier
+from app.modules.alerts.lifecycle import Alert, Kind, Tier
 from app.modules.alerts.repository import HistoryFilter
 from app.modules.alerts.schemas import (
     AlertAcknowledgmentRequest,
@@ -226,11 +226,12 @@ async def list_alerts(
         Literal["open", "active", "acknowledged", "resolved"] | None, Query(description="`open` is all but resolved.")
     ] = None,
     tier: Annotated[Tier | None, Query()] = None,
+    kind: Annotated[Kind | None, Query(description="`technical` alerts are about the measuring.")] = None,
     since: Annotated[Timestamp | None, Query(description="Raised at or after this time.")] = None,
     cursor: Annotated[str | None, Query(description="`nextCursor` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Response:
-    wanted = HistoryFilter(patient_id, state, tier, since)
+    wanted = HistoryFilter(patient_id, state, tier, since, kind=kind)
     page, next_cursor = await alerts.history(caller, wanted, cursor=cursor, limit=limit)
     return _json({"alerts": [alert_document(alert) for alert in page], "nextCursor": next_cursor})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ from app.modules.alerts.lifecycle import (
     Finding,
     Kind,
     Plan,
+    Tier,
     Transition,
 )
 from app.modules.alerts.repository import HistoryFilter
@@ -35,12 +37,14 @@ from app.modules.alerts.rules.active import ActiveRules
 from app.modules.alerts.schemas import AlertPayload, LogEntry
 from app.modules.care_team.service import CareTeamService, NotOnCareTeam
 
-__all__ = ["AlertService", "UnknownAlert"]
+__all__ = ["AlertService", "EventType", "Finding", "Kind", "Tier", "UnknownAlert"]
 
 #: Called after the commit with what was written, in order, so that this node's readers need not read it again.
 Written = Callable[[Sequence[LogEntry]], None]
 
 Armed = Callable[[datetime], None]
+
+Alongside = Callable[[sa.Connection], None]
 
 #: Alerts that the rules have raised; others carry the name of the role that raised them.
 RULES = "rules"
@@ -123,16 +127,31 @@ class AlertService:
         *,
         kind: Kind = Kind.PHYSIOLOGICAL,
         source: str = RULES,
+        alongside: Alongside | None = None,
     ) -> Alert:
-        """A condition was found: its alert is raised, or the open one is brought up to date."""
+        """A condition was found: its alert is raised, or the open one is brought up to date.
+
+        Args:
+            alongside: is done first, in the same transaction; what it raises undoes both.
+        """
         plan = self._rules.book.plans[finding.tier]
-        alert, _ = await self._raise(patient_id, condition, vital_type, finding, plan, kind=kind, source=source)
+        alert, _ = await self._raise(
+            patient_id, condition, vital_type, finding, plan, kind=kind, source=source, alongside=alongside
+        )
         return alert
 
-    async def condition_gone(self, patient_id: str, condition: str) -> Alert | None:
-        """The rules find a condition gone: its open alert ends, or latches until somebody has looked."""
+    async def condition_gone(
+        self, patient_id: str, condition: str, *, alongside: Alongside | None = None
+    ) -> Alert | None:
+        """A condition is gone: its open alert ends, or latches until somebody has looked.
+
+        Args:
+            alongside: as for `report`.
+        """
 
         def end(connection: sa.Connection) -> _Done | None:
+            if alongside is not None:
+                alongside(connection)
             alert = repository.claim_open(connection, patient_id, condition)
             if alert is None:
                 return None
@@ -144,9 +163,9 @@ class AlertService:
         self._announce(ended)
         return ended.transition.alert
 
-    async def open_from_rules(self, patient_id: str) -> list[Alert]:
-        """The alerts of a patient that the rules have raised and that are still open."""
-        return await self._db.run_read(lambda it: repository.open_of_patient(it, patient_id, RULES))
+    async def open_from(self, patient_id: str, *sources: str) -> list[Alert]:
+        """The alerts of a patient that these have raised and that are still open."""
+        return await self._db.run_read(lambda it: repository.open_of_patient(it, patient_id, sources))
 
     async def acknowledge(
         self,
@@ -233,7 +252,7 @@ class AlertService:
         if cursor is not None:
             if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
                 raise BadHistoryCursor
-            wanted = HistoryFilter(wanted.patient_id, wanted.state, wanted.tier, wanted.since, int(cursor))
+            wanted = replace(wanted, before=int(cursor))
         numbered = await self._db.run_read(lambda it: repository.history(it, scopes, wanted, limit=limit + 1))
         page = numbered[:limit]
         has_more = len(numbered) > limit
@@ -282,7 +301,10 @@ class AlertService:
         kind: Kind = Kind.PHYSIOLOGICAL,
         source: str = RULES,
         raised_at: datetime | None = None,
+        alongside: Alongside | None = None,
     ) -> tuple[_Done, bool]:
+        if alongside is not None:
+            alongside(connection)
         now = self._clock.now()
         alert = repository.claim_open(connection, patient_id, condition)
         if alert is not None:

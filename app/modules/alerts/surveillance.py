@@ -21,7 +21,7 @@ from app.modules.alerts.rules.book import LevelsOutOfOrder, RuleBook
 from app.modules.alerts.rules.schemas import AlarmSettings, AlarmSettingsReader
 from app.modules.alerts.rules.watch import Decision, PatientWatch, Present
 from app.modules.alerts.schemas import LogEntry
-from app.modules.alerts.service import AlertService
+from app.modules.alerts.service import RULES, AlertService
 
 #: How often what begins without a reading is looked for, and what has changed is taken up.
 ROUND_SECONDS: Final = 1.0
@@ -73,7 +73,7 @@ class Surveillance:
         settings = await self._settings.settings_of(patient_id)
         watch = PatientWatch(_with_limits(rules, settings, patient_id), spo2_scale=settings.spo2_scale)
         watch.prime(readings, now=self._clock.now())
-        for alert in await self._alerts.open_from_rules(patient_id):
+        for alert in await self._alerts.open_from(patient_id, RULES):
             watch.reported(alert.condition, alert.tier, is_present=alert.condition_present, alert_id=alert.alert_id)
         # What is set while they are taken up may have come too late for the look above.
         self._watched[patient_id] = _Watched(watch, rules, is_stale=heard != self._changes_heard)

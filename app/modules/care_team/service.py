@@ -166,6 +166,15 @@ class CareTeamService:
         await self._require_on_team(principal, patient_id)
         return patient_id
 
+    async def may_send(self, user_id: str, patient_id: str) -> bool:
+        """Whether an account may send vital signs for the patient, signed in or not."""
+        user = await self._users.get(user_id)
+        if user.disabled:
+            return False
+        if Role.DEVICE in user.roles and await self._stands_on_team(user_id, patient_id):
+            return True
+        return await self._patients.own_patient_id(user_id) == patient_id
+
     async def require_raiser(self, principal: Principal, patient_id: str) -> None:
         """Refuse a caller who may not raise alerts for this patient.
 

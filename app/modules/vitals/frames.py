@@ -42,6 +42,11 @@ class Reading:
     seq: int | None = None
     source: str = DEVICE
 
+    @property
+    def moment(self) -> datetime:
+        """The last moment that it tells of."""
+        return self.measured_at
+
 
 @dataclass(frozen=True, slots=True)
 class Waveform:
@@ -62,6 +67,11 @@ class Waveform:
     started_at: datetime
     seq: int | None = None
 
+    @property
+    def moment(self) -> datetime:
+        """The last moment that it tells of: when its last sample was taken."""
+        return self.started_at + timedelta(seconds=(self.samples.length - 1) / self.sample_rate_hz)
+
 
 @dataclass(frozen=True, slots=True)
 class LeadStatus:
@@ -77,6 +87,11 @@ class LeadStatus:
     is_off: bool
     at: datetime
     seq: int | None = None
+
+    @property
+    def moment(self) -> datetime:
+        """The last moment that it tells of."""
+        return self.at
 
 
 @dataclass(frozen=True, slots=True)

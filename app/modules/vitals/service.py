@@ -24,7 +24,7 @@ from app.modules.vitals.errors import InvalidReadings
 from app.modules.vitals.fields import FrameError
 from app.modules.vitals.frames import LeadStatus, Reading, Waveform, refuse_future
 from app.modules.vitals.manager import VitalsViewers
-from app.modules.vitals.observers import LeadObserver, WaveformObserver
+from app.modules.vitals.observers import LeadObserver, PresenceObserver, WaveformObserver
 from app.modules.vitals.repository import NewReading
 from app.modules.vitals.samples import Counts
 from app.modules.vitals.schemas import HistogramBar, HistoryFilter, Taken
@@ -86,6 +86,7 @@ class VitalsService:
         self._tracks = Tracks(limit=most_patients)
         self._waveform_observers: list[WaveformObserver] = []
         self._lead_observers: list[LeadObserver] = []
+        self._presence_observers: list[PresenceObserver] = []
 
     def tell_waveforms(self, observer: WaveformObserver) -> None:
         """Tell it of every waveform from now on."""
@@ -94,6 +95,27 @@ class VitalsService:
     def tell_leads(self, observer: LeadObserver) -> None:
         """Tell it of every sensor that comes off or is on again, from now on."""
         self._lead_observers.append(observer)
+
+    def tell_presence(self, observer: PresenceObserver) -> None:
+        """Tell it which devices are there, and which have left, from now on."""
+        self._presence_observers.append(observer)
+
+    def device_seen(self, user_id: str, patient_id: str, *, measured_at: datetime) -> None:
+        """Tell that a device is there, and what its clock shows."""
+        now = self._clock.now()
+        for observer in self._presence_observers:
+            observer.seen(user_id, patient_id, now=now, measured_at=measured_at)
+
+    def device_ahead(self, user_id: str, patient_id: str, *, measured_at: datetime) -> None:
+        """Tell that a device has sent a time in the future."""
+        now = self._clock.now()
+        for observer in self._presence_observers:
+            observer.ahead(user_id, patient_id, now=now, measured_at=measured_at)
+
+    def device_left(self, user_id: str, patient_id: str, *, signed_off: bool) -> None:
+        """Tell that the socket of a device has ended."""
+        for observer in self._presence_observers:
+            observer.left(user_id, patient_id, signed_off=signed_off)
 
     def read_all(self, items: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Reading]:
         """Read the numerics of a request: all of them, or none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 
 import anyio
@@ -24,6 +25,12 @@ from app.modules.vitals.viewer import Viewer
 
 #: A device that gets nothing right any more is sent away.
 MOST_ERRORS_IN_A_ROW = 10
+
+#: RFC 6455, 7.4.1: the device has done what it came for.
+NORMAL_CLOSURE = 1000
+
+#: Whoever asked to be told that a device is there is told once in so long.
+SEEN_SECONDS = 1.0
 
 #: Frames of one device that are taken before others have their turn, when they come all at once.
 FRAMES_AT_A_STRETCH = 20
@@ -48,6 +55,9 @@ class DeviceSocket:
         self._accepted = 0
         self._errors = 0
         self._errors_in_a_row = 0
+        self._device = right.principal.user_id, right.patient_id
+        self._seen_at = float("-inf")
+        self._close_code = 0
 
     async def run(self) -> None:
         """Take frames until the device leaves or the right is over."""
@@ -56,6 +66,7 @@ class DeviceSocket:
         try:
             await self._take_frames()
         finally:
+            self._vitals.device_left(*self._device, signed_off=self._close_code == NORMAL_CLOSURE)
             reason = self._right.reason or "disconnected"
             log.info("vitals.sender_closed", reason=reason, frames=self._accepted, errors=self._errors)
 
@@ -63,6 +74,7 @@ class DeviceSocket:
         while True:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
+                self._close_code = message.get("code") or 0
                 return
             self._frames += 1
             if self._frames % FRAMES_AT_A_STRETCH == 0:
@@ -85,8 +97,19 @@ class DeviceSocket:
             await self._vitals.flush()
             await self._send(encode_flushed(frame, frames=self._accepted, errors=self._errors))
         else:
-            await self._vitals.accept(self._right.patient_id, frame)
+            try:
+                await self._vitals.accept(self._right.patient_id, frame)
+            except FrameError:
+                self._vitals.device_ahead(*self._device, measured_at=frame.moment)
+                raise
             self._accepted += 1
+            self._note_seen(frame.moment)
+
+    def _note_seen(self, moment: datetime) -> None:
+        now = anyio.current_time()
+        if now - self._seen_at >= SEEN_SECONDS:
+            self._seen_at = now
+            self._vitals.device_seen(*self._device, measured_at=moment)
 
     async def _refuse(self, error: FrameError) -> None:
         self._vitals.count_refused(error)

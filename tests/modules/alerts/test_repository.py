@@ -22,7 +22,7 @@ Ask = Callable[[sa.Connection], object]
     ("ask", "index"),
     [
         (lambda it: repository.claim_open(it, "P1", "low"), "uq_alerts_open_condition"),
-        (lambda it: repository.open_of_patient(it, "P1", "rules"), "uq_alerts_open_condition"),
+        (lambda it: repository.open_of_patient(it, "P1", ["rules"]), "uq_alerts_open_condition"),
         (repository.next_due_at, "ix_alerts_due"),
     ],
 )
