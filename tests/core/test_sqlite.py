@@ -124,7 +124,9 @@ async def test_a_row_that_points_nowhere_is_refused_without_showing_its_values(d
     """Fails without `hide_parameters` (checked so)."""
 
     def insert(connection: sa.Connection) -> None:
-        statement = sa.text("INSERT INTO patients VALUES ('p1', :name, 'nobody', '2026-01-02 03:04:05')")
+        statement = sa.text(
+            "INSERT INTO patients (id, name, user_id, created_at) VALUES ('p1', :name, 'nobody', '2026-01-02 03:04:05')"
+        )
         connection.execute(statement, {"name": "Ada"})
 
     with pytest.raises(IntegrityError, match="FOREIGN KEY") as refused:
