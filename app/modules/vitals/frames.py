@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from app.modules.vitals.fields import FrameError
 from app.modules.vitals.samples import Samples
 from app.modules.vitals.signs import CONSCIOUSNESS, CONSCIOUSNESS_LEVELS, OXYGEN
@@ -37,9 +39,13 @@ class Reading:
     measured_at: datetime
     seq: int | None = None
 
+    @property
+    def moment(self) -> datetime:
+        """The time that it tells of."""
+        return self.measured_at
 
-@dataclass(frozen=True, slots=True)
-class Waveform:
+
+class Waveform(msgspec.Struct, frozen=True):
     """Samples of one or several leads, taken together at one constant rate.
 
     Attributes:
@@ -57,6 +63,11 @@ class Waveform:
     started_at: datetime
     seq: int | None = None
 
+    @property
+    def moment(self) -> datetime:
+        """The time that it tells of."""
+        return self.started_at
+
 
 @dataclass(frozen=True, slots=True)
 class LeadStatus:
@@ -72,6 +83,11 @@ class LeadStatus:
     is_off: bool
     at: datetime
     seq: int | None = None
+
+    @property
+    def moment(self) -> datetime:
+        """The time that it tells of."""
+        return self.at
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,3 +22,21 @@ class LeadObserver(Protocol):
     def lead(self, patient_id: str, type: str, lead: str | None, *, is_off: bool, at: datetime) -> None:
         """Take note that a sensor has come off, or is on again."""
         ...
+
+
+class PresenceObserver(Protocol):
+    def seen(self, user_id: str, patient_id: str, *, now: datetime, measured_at: datetime) -> None:
+        """Take note that a device has sent something; at most once a second for each.
+
+        Args:
+            measured_at: the time that it told, by its own clock.
+        """
+        ...
+
+    def left(self, user_id: str, patient_id: str, *, signed_off: bool) -> None:
+        """Take note that a socket of a device has ended.
+
+        Args:
+            signed_off: the device has closed it as one does who is done (1000); otherwise it was lost.
+        """
+        ...
