@@ -61,6 +61,7 @@ from app.modules.users.router import router as users_router
 from app.modules.users.service import UserService
 from app.modules.vitals.access import VitalsAccess
 from app.modules.vitals.ecg.monitor import EcgMonitor, is_installed
+from app.modules.vitals.intake import Intake
 from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.retention import Retention
 from app.modules.vitals.rights import SocketRights
@@ -158,6 +159,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     services.add(SeriesService, SeriesService(db))
     services.add(Retention, Retention(db, clock, metrics, days=settings.retention_days))
     vitals = services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
+    services.add(Intake, Intake())
     ecg = services.add(EcgMonitor, EcgMonitor(vitals.take_ecg_rate, metrics))
     if settings.ecg_heart_rate:
         if is_installed():

@@ -71,6 +71,9 @@ class Line(asyncio.Transport):
     def is_closing(self) -> bool:
         return self._is_closing
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
     def pause_reading(self) -> None:
         self.reads = False
 

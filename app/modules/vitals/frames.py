@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from app.modules.vitals.fields import FrameError
 from app.modules.vitals.samples import Samples
 from app.modules.vitals.signs import CONSCIOUSNESS, CONSCIOUSNESS_LEVELS, OXYGEN
@@ -48,8 +50,7 @@ class Reading:
         return self.measured_at
 
 
-@dataclass(frozen=True, slots=True)
-class Waveform:
+class Waveform(msgspec.Struct, frozen=True):
     """Samples of one or several leads, taken together at one constant rate.
 
     Attributes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -13,14 +14,33 @@ from app.modules.vitals.signs import HEART_RATE
 #: Patients remembered at once; beyond it, the one that was quiet the longest is forgotten.
 MOST_PATIENTS = 10_000
 
-#: Waveform frames remembered of each patient: with 20 a second for each of 3 leads, the last 4 s.
+#: Curves remembered of each patient, and of each so many frames: with 20 a second, those of the last 13 s.
+MOST_CURVES = 64
 MOST_WAVEFORMS = 256
 
 #: A heart rate that the device has counted holds for so long: what is counted from its ECG is not needed then, and
 #: two rates that differ must not take turns before the rules.
 OWN_RATE_HOLDS = timedelta(seconds=10)
 
-_WaveformKey = tuple[str, tuple[str | None, ...], datetime]
+_Curve = tuple[str, tuple[str | None, ...]]
+
+
+class _Recent:
+    """The times of the last frames of one curve. Nearly all come in order, and are compared with one of them."""
+
+    __slots__ = ("newest", "times")
+
+    def __init__(self, first: datetime) -> None:
+        self.newest = first
+        self.times = deque([first], maxlen=MOST_WAVEFORMS)
+
+    def is_new(self, moment: datetime) -> bool:
+        if moment > self.newest:
+            self.newest = moment
+        elif moment in self.times:
+            return False
+        self.times.append(moment)
+        return True
 
 
 class Track:
@@ -35,7 +55,7 @@ class Track:
         self.holders = 0
         self.newest: dict[str, datetime] | None = None
         self.own_rate_at: datetime | None = None
-        self._waveforms: dict[_WaveformKey, None] = {}
+        self._curves: dict[_Curve, _Recent] = {}
 
     def took(self, reading: Reading) -> None:
         """Remember a reading of the patient, if it is the newest of its type."""
@@ -50,13 +70,14 @@ class Track:
             return True
         return abs(reading.measured_at - self.own_rate_at) > OWN_RATE_HOLDS
 
-    def is_new_waveform(self, key: _WaveformKey) -> bool:
-        """Whether this frame was not among the last ones; from now on it is."""
-        if key in self._waveforms:
-            return False
-        self._waveforms[key] = None
-        if len(self._waveforms) > MOST_WAVEFORMS:
-            del self._waveforms[next(iter(self._waveforms))]
+    def is_new_waveform(self, curve: _Curve, started_at: datetime) -> bool:
+        """Whether no frame of this time was among the last ones of the curve; from now on it is."""
+        recent = self._curves.get(curve)
+        if recent is not None:
+            return recent.is_new(started_at)
+        self._curves[curve] = _Recent(started_at)
+        if len(self._curves) > MOST_CURVES:
+            del self._curves[next(iter(self._curves))]
         return True
 
 
