@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
-
 from app.core.timestamps import from_rfc3339
 
-MOST_SAMPLES: Final = 4096
+#: What every program that reads JSON can count to.
+LARGEST_EXACT_INTEGER: Final = 2**53
 
 
 class FrameError(ValueError):
@@ -49,9 +48,8 @@ def read_type(fields: Mapping[str, Any]) -> str:
     return value
 
 
-def optional_text(fields: Mapping[str, Any], name: str) -> str | None:
-    """The field, if it is there."""
-    value = fields.get(name)
+def to_optional_text(value: object, name: str) -> str | None:
+    """The value, if there is one; it must be a text."""
     if value is not None and not isinstance(value, str):
         raise FrameError("wrong_type", name, f"`{name}` is a text")
     return value
@@ -66,28 +64,30 @@ def to_number(value: object, field: str) -> int | float:
     return value
 
 
+def to_seq(value: object) -> int | None:
+    """The device's number of this frame, if it has one."""
+    if value is None:
+        return None
+    if type(value) is not int:
+        raise FrameError("wrong_type", "seq", "`seq` is an integer")
+    if not 0 <= value <= LARGEST_EXACT_INTEGER:
+        raise FrameError("value_out_of_range", "seq", "`seq` is between 0 and 2^53")
+    return value
+
+
 def read_time(fields: Mapping[str, Any]) -> datetime:
     """The field `timestamp`, aware, in UTC."""
-    value = require(fields, "timestamp")
-    if not isinstance(value, str):
-        raise FrameError("bad_timestamp", "timestamp", "write it as a text, such as 2026-01-02T03:04:05Z")
-    try:
-        return from_rfc3339(value)
-    except ValueError:
-        detail = "it is no RFC 3339 time with its offset from UTC, such as 2026-01-02T03:04:05Z"
-        raise FrameError("bad_timestamp", "timestamp", detail) from None
+    return to_time(require(fields, "timestamp"))
 
 
-def to_samples(value: object) -> list[float]:
-    """The value, which must be a list of 1 to 4096 finite numbers."""
-    if not isinstance(value, list):
-        raise FrameError("wrong_type", "samples", "`samples` is a list of numbers")
-    if not 1 <= len(value) <= MOST_SAMPLES:
-        raise FrameError("value_out_of_range", "samples", f"a frame has 1 to {MOST_SAMPLES} samples")
-    try:
-        samples = msgspec.convert(value, list[float])
-    except msgspec.ValidationError:
-        raise FrameError("wrong_type", "samples", "`samples` is a list of numbers") from None
-    if not all(map(math.isfinite, samples)):
-        raise FrameError("not_a_number", "samples", "every sample must be a finite number")
-    return samples
+def to_time(value: object) -> datetime:
+    """The moment, aware, in UTC: a text, or what MessagePack has as its own type for times."""
+    if isinstance(value, str):
+        try:
+            return from_rfc3339(value)
+        except ValueError:
+            detail = "it is no RFC 3339 time with its offset from UTC, such as 2026-01-02T03:04:05Z"
+            raise FrameError("bad_timestamp", "timestamp", detail) from None
+    if isinstance(value, datetime):
+        return value
+    raise FrameError("bad_timestamp", "timestamp", "write it as a text, such as 2026-01-02T03:04:05Z")

@@ -18,17 +18,13 @@ from app.core.db import Database
 from app.core.errors import ServiceUnavailable
 from app.core.metrics import Metrics
 from app.modules.vitals import repository
+from app.modules.vitals.decoding import read_reading
+from app.modules.vitals.encoding import encode_json
 from app.modules.vitals.errors import InvalidReadings
 from app.modules.vitals.fields import FrameError
-from app.modules.vitals.frames import (
-    Reading,
-    Waveform,
-    encode_reading,
-    encode_waveform,
-    read_reading,
-    refuse_future,
-)
+from app.modules.vitals.frames import LeadStatus, Reading, Waveform, refuse_future
 from app.modules.vitals.manager import VitalsViewers
+from app.modules.vitals.observers import LeadObserver, WaveformObserver
 from app.modules.vitals.repository import NewReading
 from app.modules.vitals.schemas import HistoryFilter, Taken
 from app.modules.vitals.signs import NUMERICS
@@ -81,6 +77,16 @@ class VitalsService:
         self._clock = clock
         self._metrics = metrics
         self._tracks = Tracks(limit=most_patients)
+        self._waveform_observers: list[WaveformObserver] = []
+        self._lead_observers: list[LeadObserver] = []
+
+    def tell_waveforms(self, observer: WaveformObserver) -> None:
+        """Tell it of every waveform from now on."""
+        self._waveform_observers.append(observer)
+
+    def tell_leads(self, observer: LeadObserver) -> None:
+        """Tell it of every sensor that comes off or is on again, from now on."""
+        self._lead_observers.append(observer)
 
     def read_all(self, items: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Reading]:
         """Read the numerics of a request: all of them, or none.
@@ -124,7 +130,7 @@ class VitalsService:
             raise ServiceUnavailable("the readings could not be stored in time; send them again") from None
         return taken
 
-    async def accept(self, patient_id: str, frame: Reading | Waveform) -> None:
+    async def accept(self, patient_id: str, frame: Reading | Waveform | LeadStatus) -> None:
         """Take what a device has sent on its socket.
 
         Raises:
@@ -134,9 +140,13 @@ class VitalsService:
         if isinstance(frame, Reading):
             refuse_future(frame.measured_at, self._clock.now())
             await self.take(patient_id, (frame,))
-        else:
+        elif isinstance(frame, Waveform):
             refuse_future(frame.started_at, self._clock.now())
             self._relay(patient_id, frame)
+        else:
+            refuse_future(frame.at, self._clock.now())
+            for observer in self._lead_observers:
+                observer.lead(patient_id, frame.type, frame.lead, is_off=frame.is_off, at=frame.at)
 
     async def take(self, patient_id: str, readings: Sequence[Reading]) -> Taken:
         """Queue those readings that are new for storage, show them to viewers, and rule on them.
@@ -156,7 +166,7 @@ class VitalsService:
                 newest[reading.type] = max(reading.measured_at, newest.get(reading.type, reading.measured_at))
             with anyio.CancelScope(shield=True):
                 for number, reading in enumerate(new, 1):
-                    self._viewers.publish(patient_id, encode_reading(patient_id, reading))
+                    self._viewers.publish(patient_id, encode_json(patient_id, reading))
                     await self._rule(patient_id, reading)
                     if number % READINGS_AT_A_STRETCH == 0:
                         await anyio.lowlevel.checkpoint()
@@ -229,13 +239,15 @@ class VitalsService:
             _log.exception("vitals.ruling_failed", type=reading.type)
 
     def _relay(self, patient_id: str, waveform: Waveform) -> None:
-        """Show a waveform to viewers, unless it is among the last ones that were shown."""
-        key = (waveform.type, waveform.lead, waveform.started_at)
+        """Show a waveform to viewers and observers, unless it is among the last ones that were shown."""
+        key = (waveform.type, waveform.leads, waveform.started_at)
         if not self._tracks.of(patient_id).is_new_waveform(key):
             self._metrics.vitals_duplicates.inc()
             return
         self._metrics.vitals_readings.labels(type=waveform.type).inc()
-        self._viewers.publish(patient_id, encode_waveform(patient_id, waveform))
+        for observer in self._waveform_observers:
+            observer.take(patient_id, waveform)
+        self._viewers.publish(patient_id, encode_json(patient_id, waveform))
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncSession]:

@@ -13,15 +13,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 from app.core.direct import DirectSocket, borrow
 from app.core.errors import ServiceUnavailable
 from app.core.sinks import ASGISink
+from app.modules.vitals.decoding import decode_json, decode_msgpack
+from app.modules.vitals.encoding import encode_error, encode_flushed, encode_json, shows_news
 from app.modules.vitals.fields import FrameError
-from app.modules.vitals.frames import (
-    Flush,
-    decode_json,
-    encode_error,
-    encode_flushed,
-    encode_reading,
-    shows_news,
-)
+from app.modules.vitals.frames import Flush
 from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.rights import TRY_AGAIN_LATER, SocketRight
 from app.modules.vitals.service import VitalsService
@@ -85,9 +80,7 @@ class DeviceSocket:
 
     async def _take(self, message: Message) -> None:
         text = message.get("text")
-        if text is None:
-            raise FrameError("binary_not_supported", None, "send JSON as text frames")
-        frame = decode_json(text)
+        frame = decode_msgpack(message["bytes"]) if text is None else decode_json(text)
         if isinstance(frame, Flush):
             await self._vitals.flush()
             await self._send(encode_flushed(frame, frames=self._accepted, errors=self._errors))
@@ -159,7 +152,7 @@ class ViewerSocket:
             await self._vitals.flush()
         readings = await self._vitals.latest(self._right.patient_id)
         newest = {reading.type: reading.measured_at for reading in readings}
-        first = (encode_reading(self._right.patient_id, reading) for reading in readings)
+        first = (encode_json(self._right.patient_id, reading) for reading in readings)
         viewer.show(first, lambda frame: shows_news(frame, newest))
 
     async def _deliver(self, frame: bytes) -> None:

@@ -13,7 +13,7 @@ MOST_PATIENTS = 10_000
 #: Waveform frames remembered of each patient: with 20 a second for each of 3 leads, the last 4 s.
 MOST_WAVEFORMS = 256
 
-_WaveformKey = tuple[str, str | None, datetime]
+_WaveformKey = tuple[str, tuple[str | None, ...], datetime]
 
 
 class Track:

@@ -13,7 +13,7 @@ import anyio.lowlevel
 from app.core.bus import InProcessBus
 from app.core.sinks import unframed
 from app.modules.vitals import repository
-from app.modules.vitals.frames import Reading
+from app.modules.vitals.frames import Reading, Waveform
 from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.schemas import HistoryFilter
 from app.modules.vitals.service import VitalsService
@@ -53,10 +53,25 @@ class Notebook:
         self.observed.append((patient_id, vital_type, value, measured_at))
 
 
+@dataclass
+class Curves:
+    """An observer of waveforms and sensors that keeps what it is told."""
+
+    taken: list[tuple[str, Waveform]] = field(default_factory=list)
+    leads: list[tuple[str, str, str | None, bool, datetime]] = field(default_factory=list)
+
+    def take(self, patient_id: str, waveform: Waveform) -> None:
+        self.taken.append((patient_id, waveform))
+
+    def lead(self, patient_id: str, type: str, lead: str | None, *, is_off: bool, at: datetime) -> None:
+        self.leads.append((patient_id, type, lead, is_off, at))
+
+
 class Station:
     def __init__(self, ward: Ward, *, most_patients: int = 1000) -> None:
         self.ward = ward
         self.rules = Notebook()
+        self.curves = Curves()
         self.bus = InProcessBus()
         self.viewers = VitalsViewers(self.bus, ward.metrics, slow_consumer_seconds=60)
         self.writer = ReadingWriter(ward.db, ward.metrics)

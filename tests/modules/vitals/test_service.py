@@ -11,9 +11,11 @@ import structlog.testing
 
 from app.core.errors import InvalidField, ServiceUnavailable
 from app.core.timestamps import to_rfc3339
+from app.modules.vitals.encoding import encode_json
 from app.modules.vitals.errors import InvalidReadings
 from app.modules.vitals.fields import FrameError
-from app.modules.vitals.frames import Waveform, encode_reading, encode_waveform
+from app.modules.vitals.frames import LeadStatus, Waveform
+from app.modules.vitals.samples import Numbers
 from app.modules.vitals.schemas import HistoryFilter, HistoryPage, Taken, read_cursor
 from app.modules.vitals.signs import NUMERICS
 from app.modules.vitals.tracks import Tracks
@@ -30,7 +32,7 @@ async def test_a_recorded_reading_is_stored_ruled_on_and_shown(station: Station)
     reading = station.reading()
     with station.screen() as screen:
         assert await station.service.record(PATIENT, [reading]) == ONE_NEW
-        await until(lambda: screen.chunks == [encode_reading(PATIENT, reading)])
+        await until(lambda: screen.chunks == [encode_json(PATIENT, reading)])
     assert await station.stored() == [reading]
     assert station.rules.observed == [(PATIENT, "heart_rate", 72, reading.measured_at)]
     assert station.count("tocsin_vitals_readings_total", type="heart_rate") == 1
@@ -42,7 +44,7 @@ async def test_a_reading_that_is_sent_again_counts_once(station: Station) -> Non
         assert await station.service.record(PATIENT, [reading]) == ONE_NEW
         assert await station.service.record(PATIENT, [reading]) == ONE_DUPLICATE
         station.viewers.publish(PATIENT, b"the end")
-        await until(lambda: screen.chunks == [encode_reading(PATIENT, reading), b"the end"])
+        await until(lambda: screen.chunks == [encode_json(PATIENT, reading), b"the end"])
     assert len(await station.stored()) == len(station.rules.observed) == 1
     assert station.count("tocsin_vitals_readings_total", type="heart_rate") == 1
     assert station.count("tocsin_vitals_duplicates_total") == 1
@@ -142,20 +144,32 @@ async def test_readings_are_refused_and_not_lost_when_a_patient_cannot_be_taken_
 
 
 async def test_a_waveform_is_shown_once_and_not_stored(station: Station) -> None:
-    waveform = Waveform("ecg", 250, [0.0, 0.5], "mV", "II", station.ward.clock.now())
-    other_lead = Waveform("ecg", 250, [0.0, 0.4], "mV", "I", station.ward.clock.now())
+    now = station.ward.clock.now()
+    waveform = Waveform("ecg", 250, ("II",), Numbers(((0.0, 0.5),)), "mV", now)
+    other_lead = Waveform("ecg", 250, ("I",), Numbers(((0.0, 0.4),)), "mV", now)
+    station.service.tell_waveforms(station.curves)
     with station.screen() as screen:
         for sent in (waveform, waveform, other_lead):
             await station.service.accept(PATIENT, sent)
         await until(lambda: len(screen.chunks) == 2)
-    assert screen.chunks == [encode_waveform(PATIENT, waveform), encode_waveform(PATIENT, other_lead)]
+    assert screen.chunks == [encode_json(PATIENT, waveform), encode_json(PATIENT, other_lead)]
+    assert station.curves.taken == [(PATIENT, waveform), (PATIENT, other_lead)]
     assert station.count("tocsin_vitals_duplicates_total") == 1
     assert await station.stored() == []
 
 
+async def test_a_sensor_that_came_off_is_told_to_whoever_asked(station: Station) -> None:
+    now = station.ward.clock.now()
+    await station.service.accept(PATIENT, LeadStatus("ecg", "V1", True, now))
+    station.service.tell_leads(station.curves)
+    await station.service.accept(PATIENT, LeadStatus("ecg", "V1", False, now))
+    assert station.curves.leads == [(PATIENT, "ecg", "V1", False, now)]
+
+
 async def test_a_frame_from_the_future_is_refused(station: Station) -> None:
     ahead = station.ward.clock.now() + timedelta(seconds=61)
-    for frame in (station.reading(seconds=61), Waveform("ecg", 250, [0.0], "mV", None, ahead)):
+    waveform = Waveform("ecg", 250, (None,), Numbers(((0.0,),)), "mV", ahead)
+    for frame in (station.reading(seconds=61), waveform, LeadStatus("ecg", None, True, ahead)):
         with pytest.raises(FrameError) as caught:
             await station.service.accept(PATIENT, frame)
         assert caught.value.code == "timestamp_in_future"

@@ -81,12 +81,12 @@ async def test_frames_that_cannot_be_used_are_told_and_counted_and_the_socket_st
     server: RunningServer, bed: Bed
 ) -> None:
     async with socket(server, MOBILE, "device", patient_id="P1") as device:
-        unusable: list[Any] = ["{", b"\x81\x00", bed.reading(900), bed.reading(seconds=3600), "x" * 300_000]
+        unusable: list[Any] = ["{", b"\x82\x00", bed.reading(900), bed.reading(seconds=3600), "x" * 300_000]
         await device.send(unusable[0], unusable[1], bed.reading(), *unusable[2:])
         answers = [await device.next() for _ in unusable]
         assert [(answer["event"], answer["frame"], answer["code"]) for answer in answers] == [
             ("error", 1, "invalid_json"),
-            ("error", 2, "binary_not_supported"),
+            ("error", 2, "invalid_msgpack"),
             ("error", 4, "value_out_of_range"),
             ("error", 5, "timestamp_in_future"),
             ("error", 6, "frame_too_large"),

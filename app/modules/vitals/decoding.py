@@ -1,0 +1,225 @@
+"""PURE: from the bytes of one message to a frame: JSON in text, MessagePack in binary, with the same fields.
+
+Whatever comes in, `decode_json` and `decode_msgpack` return a frame or raise `FrameError`, in time and
+memory that are in proportion to the message.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, cast
+
+import msgspec
+
+from app.modules.vitals.fields import (
+    LARGEST_EXACT_INTEGER,
+    FrameError,
+    read_time,
+    read_type,
+    require,
+    to_number,
+    to_optional_text,
+    to_seq,
+    to_time,
+)
+from app.modules.vitals.frames import Flush, Frame, LeadStatus, Reading, Waveform
+from app.modules.vitals.signs import (
+    CONSCIOUSNESS,
+    CONSCIOUSNESS_LEVELS,
+    NUMERICS,
+    OXYGEN,
+    WAVEFORMS,
+    canonical_unit,
+)
+from app.modules.vitals.waveform_fields import read_head, read_waveform, to_counts, to_lead, to_waveform
+
+#: In characters of text, or in bytes. Nothing larger is parsed at all.
+LONGEST_FRAME: Final = 262_144
+
+_FLUSH_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+#: The first byte of a map with up to 15 entries, less their number, and those of longer ones, with the size of the
+#: number that follows (MessagePack specification, "map format family").
+_SHORT_MAP: Final = 0x80
+_MAP_LENGTH_BYTES: Final = {0xDE: 2, 0xDF: 4}
+
+_NOT_MSGPACK = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+#: Heads are read once, and then known: there are about as many as devices.
+_known_head = lru_cache(maxsize=8192)(read_head)
+
+
+class _Packed(msgspec.Struct, gc=False):
+    """The waveform frame that a device sends twenty times a second. What does not fit is read field by field."""
+
+    type: str
+    sampleRate: float  # noqa: N815
+    samples: bytes
+    scale: float | tuple[float, ...]
+    timestamp: Any
+    unit: str | None = None
+    lead: str | None = None
+    leads: tuple[str, ...] | None = None
+    offset: float | tuple[float, ...] | None = None
+    seq: int | None = None
+
+
+#: How many of the fields of `_Packed` must be there.
+_REQUIRED: Final = 5
+
+_decode_packed = msgspec.msgpack.Decoder(_Packed).decode
+_decode_any = msgspec.msgpack.Decoder().decode
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """A JSON object as it is written: a dictionary does not tell of a field that is there twice."""
+
+    pairs: list[tuple[str, Any]]
+
+
+def decode_json(text: str) -> Frame:
+    """Read one text message.
+
+    Raises:
+        FrameError: it cannot be used.
+    """
+    _refuse_long(text)
+    try:
+        parsed = json.loads(text, object_pairs_hook=_Pairs)
+    except (ValueError, RecursionError):
+        raise FrameError("invalid_json", None, "this is not JSON") from None
+    if not isinstance(parsed, _Pairs):
+        raise FrameError("invalid_json", None, "a frame is one JSON object")
+    return _read(dict(parsed.pairs), entries=len(parsed.pairs))
+
+
+def decode_msgpack(data: bytes) -> Frame:
+    """Read one binary message.
+
+    Raises:
+        FrameError: it cannot be used.
+    """
+    _refuse_long(data)
+    return _read_packed(data) or _read_map(data)
+
+
+def _read_packed(data: bytes) -> Waveform | None:
+    """The waveform, if the message is one with the fields that are known, each there once and of the right type."""
+    try:
+        it = _decode_packed(data)
+    except _NOT_MSGPACK:
+        return None
+    known = _REQUIRED + (it.unit is not None) + (it.lead is not None) + (it.leads is not None)
+    known += (it.offset is not None) + (it.seq is not None)
+    if data[0] != _SHORT_MAP | known or it.timestamp is None or it.type not in WAVEFORMS:
+        return None
+    head = _known_head(it.type, it.sampleRate, it.unit, it.lead, it.leads, it.scale, it.offset)
+    return to_waveform(head, to_counts(head, it.samples), to_time(it.timestamp), to_seq(it.seq))
+
+
+def _read_map(data: bytes) -> Frame:
+    try:
+        fields = _decode_any(data)
+    except msgspec.ValidationError:
+        # Of all that a message can hold, only the type for times has values that are none.
+        raise FrameError("bad_timestamp", "timestamp", "it is no time in the years 1 to 9999") from None
+    except _NOT_MSGPACK:
+        raise FrameError("invalid_msgpack", None, "this is not MessagePack") from None
+    if not isinstance(fields, dict):
+        raise FrameError("invalid_msgpack", None, "a frame is one MessagePack map")
+    return _read(fields, entries=_entries(data))
+
+
+def _entries(data: bytes) -> int:
+    """How many entries the map that begins here has."""
+    length_bytes = _MAP_LENGTH_BYTES.get(data[0])
+    return data[0] ^ _SHORT_MAP if length_bytes is None else int.from_bytes(data[1 : 1 + length_bytes])
+
+
+def _refuse_long(message: str | bytes) -> None:
+    if len(message) > LONGEST_FRAME:
+        raise FrameError("frame_too_large", None, f"a frame has at most {LONGEST_FRAME} characters or bytes")
+
+
+def _read(fields: Mapping[Any, Any], *, entries: int) -> Frame:
+    """Read a frame; fields that are not known are passed over.
+
+    Args:
+        entries: how many fields the message has, counting those that are there twice.
+    """
+    if len(fields) != entries:
+        raise FrameError("repeated_field", None, "a field is there twice")
+    if "event" in fields:
+        return _read_event(fields)
+    if read_type(fields) in WAVEFORMS:
+        return read_waveform(fields)
+    return read_reading(fields)
+
+
+def read_reading(fields: Mapping[str, Any]) -> Reading:
+    """Read a numeric; fields that are not known are passed over.
+
+    Raises:
+        FrameError: it cannot be used.
+    """
+    vital_type = read_type(fields)
+    if vital_type not in NUMERICS:
+        raise FrameError("unknown_type", "type", f"a numeric is one of {', '.join(NUMERICS)}")
+    value = require(fields, "value")
+    is_yes_or_no = vital_type == OXYGEN and isinstance(value, bool)
+    if vital_type == CONSCIOUSNESS:
+        number = _read_consciousness(value)
+    elif is_yes_or_no:
+        number = float(value)
+    else:
+        number = _read_number(vital_type, value)
+    unit = canonical_unit(vital_type, to_optional_text(fields.get("unit"), "unit"), is_yes_or_no=is_yes_or_no)
+    if unit is None:
+        expected = "" if is_yes_or_no else NUMERICS[vital_type].unit
+        raise FrameError(
+            "unit_mismatch", "unit", f"this value is in {expected}" if expected else "this value has no unit"
+        )
+    return Reading(vital_type, number, unit, read_time(fields), to_seq(fields.get("seq")))
+
+
+def _read_consciousness(value: object) -> float:
+    if not isinstance(value, str):
+        raise FrameError("wrong_type", "value", "consciousness is a letter")
+    if value not in CONSCIOUSNESS_LEVELS:
+        raise FrameError("value_out_of_range", "value", f"consciousness is one of {', '.join(CONSCIOUSNESS_LEVELS)}")
+    return float(CONSCIOUSNESS_LEVELS.index(value))
+
+
+def _read_number(vital_type: str, value: object) -> float:
+    number = to_number(value, "value")
+    sign = NUMERICS[vital_type]
+    if not sign.lowest <= number <= sign.highest:
+        detail = f"{vital_type} is between {sign.lowest:g} and {sign.highest:g} {sign.unit}"
+        raise FrameError("value_out_of_range", "value", detail)
+    return float(number)
+
+
+def _read_event(fields: Mapping[str, Any]) -> Flush | LeadStatus:
+    event = fields["event"]
+    if event == "flush":
+        return Flush(_to_flush_id(fields.get("id")), to_seq(fields.get("seq")))
+    if event not in ("lead_off", "lead_on"):
+        raise FrameError("unknown_event", "event", "a device sends `flush`, `lead_off` or `lead_on`")
+    vital_type = read_type(fields)
+    if vital_type not in WAVEFORMS:
+        raise FrameError("unknown_type", "type", f"a waveform is one of {', '.join(WAVEFORMS)}")
+    lead = to_lead(fields.get("lead"))
+    return LeadStatus(vital_type, lead, event == "lead_off", read_time(fields), to_seq(fields.get("seq")))
+
+
+def _to_flush_id(value: object) -> str | int | None:
+    is_text = isinstance(value, str) and _FLUSH_ID.fullmatch(value) is not None
+    is_integer = type(value) is int and abs(value) <= LARGEST_EXACT_INTEGER
+    if value is None or is_text or is_integer:
+        return cast("str | int | None", value)
+    raise FrameError("wrong_type", "id", "use at most 64 of A-Z a-z 0-9 . _ : - or an integer up to 2^53")

@@ -1,0 +1,101 @@
+"""PURE: from frames to bytes: what viewers see, what one node tells another, and what devices are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from app.core.timestamps import from_rfc3339, to_rfc3339
+from app.modules.vitals.fields import FrameError
+from app.modules.vitals.frames import Flush, Reading, Waveform, wire_number, wire_value
+from app.modules.vitals.samples import Counts
+
+
+class _Head(msgspec.Struct):
+    """As much of a viewer's frame as says what it is about."""
+
+    type: str
+    timestamp: str
+
+
+_head = msgspec.json.Decoder(_Head)
+_to_json = msgspec.json.Encoder().encode
+_to_msgpack = msgspec.msgpack.Encoder().encode
+
+
+def encode_json(patient_id: str, frame: Reading | Waveform) -> bytes:
+    """What a viewer of this patient gets who reads JSON."""
+    if isinstance(frame, Reading):
+        return _to_json(_reading(patient_id, frame))
+    rows = [frame.samples.rounded(index) for index in range(len(frame.leads))]
+    return _to_json(_waveform(patient_id, frame, samples=rows[0] if len(rows) == 1 else rows))
+
+
+def encode_msgpack(patient_id: str, frame: Reading | Waveform) -> bytes:
+    """What a viewer of this patient gets who reads MessagePack: samples are always counts."""
+    if isinstance(frame, Reading):
+        return _to_msgpack(_reading(patient_id, frame))
+    return _to_msgpack(_counted(patient_id, frame, frame.samples.counts()))
+
+
+def encode_for_nodes(patient_id: str, frame: Reading | Waveform) -> bytes:
+    """What one node tells the others: a binary frame that `decode_msgpack` reads, with samples as they came."""
+    if isinstance(frame, Reading):
+        return _to_msgpack(_reading(patient_id, frame))
+    samples = frame.samples
+    if isinstance(samples, Counts):
+        return _to_msgpack(_counted(patient_id, frame, samples))
+    return _to_msgpack(_waveform(patient_id, frame, samples=samples.rows[0] if len(frame.leads) == 1 else samples.rows))
+
+
+def shows_news(frame: bytes, newest: Mapping[str, datetime]) -> bool:
+    """Whether a viewer who knows these newest times of each type learns something from an encoded frame."""
+    head = _head.decode(frame)
+    known = newest.get(head.type)
+    return known is None or from_rfc3339(head.timestamp) > known
+
+
+def encode_error(error: FrameError, *, frame: int) -> bytes:
+    """What a device is told of its frame number `frame`, counted from 1."""
+    answer = {"event": "error", "code": error.code, "detail": error.detail, "frame": frame}
+    return _to_json(answer if error.field is None else answer | {"field": error.field})
+
+
+def encode_flushed(flush: Flush, *, frames: int, errors: int) -> bytes:
+    """The answer to a flush: how many frames were accepted and refused on this socket so far."""
+    return _to_json({"event": "flushed", "id": flush.id, "frames": frames, "errors": errors})
+
+
+def _reading(patient_id: str, reading: Reading) -> dict[str, Any]:
+    return {
+        "patientId": patient_id,
+        "type": reading.type,
+        "value": wire_value(reading),
+        "unit": reading.unit,
+        "timestamp": to_rfc3339(reading.measured_at),
+    }
+
+
+def _waveform(patient_id: str, waveform: Waveform, *, samples: Any) -> dict[str, Any]:
+    leads = waveform.leads
+    return {
+        "patientId": patient_id,
+        "type": waveform.type,
+        "sampleRate": wire_number(waveform.sample_rate_hz),
+        "samples": samples,
+        "unit": waveform.unit,
+        **({"lead": leads[0]} if len(leads) == 1 else {"leads": leads}),
+        "timestamp": to_rfc3339(waveform.started_at),
+    }
+
+
+def _counted(patient_id: str, waveform: Waveform, counts: Counts) -> dict[str, Any]:
+    is_single = len(waveform.leads) == 1
+    return {
+        **_waveform(patient_id, waveform, samples=counts.data),
+        "scale": counts.scales[0] if is_single else counts.scales,
+        "offset": counts.offsets[0] if is_single else counts.offsets,
+    }
