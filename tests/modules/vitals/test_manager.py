@@ -10,9 +10,9 @@ import pytest
 import structlog.testing
 
 from app.core.bus import InProcessBus
-from app.core.direct import as_text_frame
 from app.core.metrics import Metrics
 from app.core.sinks import unframed
+from app.core.websocket_frames import as_text_frame
 from app.modules.vitals.fanout import SLICE_SECONDS
 from app.modules.vitals.manager import QUEUE_FRAMES, VitalsViewers
 from app.modules.vitals.viewer import Viewer
