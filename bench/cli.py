@@ -15,10 +15,12 @@ from bench import machine, report
 from bench.progress import say
 from bench.results import Result
 from bench.running import SERVER_TROUBLE
-from bench.scenarios import churn, fanout, idle, latency, slow, storm
+from bench.scenarios import churn, fanout, idle, latency, slow, storm, vitals
 from bench.tables import result_as_text
 
-SCENARIOS: dict[str, ModuleType] = {scenario.NAME: scenario for scenario in (fanout, latency, idle, storm, slow, churn)}
+SCENARIOS: dict[str, ModuleType] = {
+    scenario.NAME: scenario for scenario in (fanout, latency, idle, storm, slow, churn, vitals)
+}
 
 _DESCRIPTION = """\
 Measures Tocsin against its peers, each server on one core and the load on another.
