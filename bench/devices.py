@@ -7,11 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bench.deadline import Deadline
-from bench.ecg import FRAME_SECONDS, ECGFrames, to_timestamp
+from bench.ecg import FRAME_SECONDS, to_timestamp
 from bench.load import MOST_PROBLEMS
-from bench.websocket import BINARY, TEXT, BrokenFrameError, masked
+from bench.websocket import TEXT, BrokenFrameError, masked
 from bench.wire import Poll, Wire
 
 #: Devices are not in step: those of one group send together, and the groups one after another.
@@ -20,6 +21,7 @@ GROUPS = 25
 #: The answer to the question whether everything has been taken may take so long.
 FLUSH_SECONDS = 60.0
 
+#: Makes the message of a group, as it goes over the wire, of the frame's number, its timestamp and the group.
 MakeMessage = Callable[[int, str, int], bytes]
 
 
@@ -50,7 +52,7 @@ class Tally:
 
 
 class Devices:
-    """Devices under one poll.
+    """Devices under one poll. All of a group send the same bytes at the same time.
 
     Attributes:
         sent: frames of all devices so far.
@@ -58,20 +60,14 @@ class Devices:
         told: how often servers have said what, by the event's name.
     """
 
-    def __init__(self, poll: Poll, frames: ECGFrames, message: MakeMessage | None = None) -> None:
-        """
-        Args:
-            message: makes a group's message of a frame's number, its timestamp and the group.
-        """
+    def __init__(self, poll: Poll, message: MakeMessage) -> None:
         self.wires: list[Wire] = []
         self.sent = 0
         self.sent_at_ns: dict[bytes, tuple[int, int]] = {}
         self.told: Counter[str] = Counter()
         self.problems: list[str] = []
         self._poll = poll
-        self._message = message or (
-            lambda number, timestamp, group: masked(BINARY, frames.binary(number, timestamp, begin=7 * group))
-        )
+        self._message = message
         self._number = 0
         self._began_at = 0.0
         self._flushed: dict[int, tuple[int, int]] = {}
@@ -86,7 +82,7 @@ class Devices:
             index = len(self.wires)
             wire = Wire(address, index, request)
             self.wires.append(wire)
-            self._poll.add(wire.fd, lambda index=index, wire=wire: self._take(index, wire))
+            self._poll.add(wire.fd, partial(self._take, index, wire))
 
     def stream(self, seconds: float, on_tick: Callable[[int], None] | None = None) -> Stretch:
         """Send for so long, going on where the last stretch ended.
@@ -94,7 +90,7 @@ class Devices:
         Args:
             on_tick: called before the first group of each frame has its turn, with the frame's number.
         """
-        groups = [[wire for wire in self.wires[at::GROUPS]] for at in range(GROUPS)]
+        groups = [self.wires[at::GROUPS] for at in range(GROUPS)]
         start, sent_before, cpu_before = time.monotonic(), self.sent, time.process_time()
         # The clock of the frames goes on without a gap, whatever was done in between.
         now = time.time()

@@ -29,14 +29,9 @@ def made_up_counts() -> array[int]:
     """Sixteen seconds of a regular heart with a little noise, the same in every run."""
     noise = random.Random(1)
     beat_seconds = 60 / HEART_RATE
-    length = round(_BEATS * beat_seconds * SAMPLE_RATE_HZ)
-    return array(
-        "h",
-        (
-            round((_millivolts(at / SAMPLE_RATE_HZ % beat_seconds) + noise.gauss(0, _NOISE_MILLIVOLTS)) / MILLIVOLTS_PER_COUNT)
-            for at in range(length)
-        ),
-    )  # fmt: skip
+    seconds = (at / SAMPLE_RATE_HZ for at in range(round(_BEATS * beat_seconds * SAMPLE_RATE_HZ)))
+    signal = (_millivolts(moment % beat_seconds) + noise.gauss(0, _NOISE_MILLIVOLTS) for moment in seconds)
+    return array("h", (round(value / MILLIVOLTS_PER_COUNT) for value in signal))
 
 
 def _millivolts(seconds: float) -> float:

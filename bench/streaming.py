@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from bench.machine import SERVER_CORE, busy_seconds, can_pin
 from bench.process import ServerProcess
 from bench.results import Result
 from bench.servers.ward import NodeWard, TocsinWard
+from bench.websocket import BINARY, masked
 from bench.wire import Poll
 
 Ward = TocsinWard | NodeWard
@@ -46,11 +47,22 @@ class Cost:
         return 1e6 * self.cpu_seconds / self.stretch.frames
 
 
+def as_binary(frames: ECGFrames) -> MakeMessage:
+    """As devices send it; each group has begun at another place of the signal, so that hearts are not in step."""
+    return lambda count, timestamp, group: masked(BINARY, frames.binary(count, timestamp, begin=7 * group))
+
+
 @contextmanager
-def streaming(server: Ward, patients: int, message: MakeMessage | None = None) -> Iterator[tuple[Poll, Devices]]:
-    """A device for each of so many patients, connected; all of them leave with the block."""
+def streaming(
+    server: Ward, patients: int, form: Callable[[ECGFrames], MakeMessage] = as_binary
+) -> Iterator[tuple[Poll, Devices]]:
+    """A device for each of so many patients, connected; all of them leave with the block.
+
+    Args:
+        form: how the frames are written.
+    """
     poll = Poll()
-    devices = Devices(poll, ECGFrames(made_up_counts()), message)
+    devices = Devices(poll, form(ECGFrames(made_up_counts())))
     try:
         devices.connect(server.address, [server.device_request(index) for index in range(patients)])
         yield poll, devices

@@ -7,6 +7,7 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from bench.ledger import Account
 from bench.load import MOST_KNOWN, MOST_PROBLEMS
@@ -49,7 +50,7 @@ class Viewers:
             wire, account = Wire(address, index, request), Account(next_number)
             self.wires.append(wire)
             self._accounts.append(account)
-            self._poll.add(wire.fd, lambda index=index, wire=wire, account=account: self._take(index, wire, account))
+            self._poll.add(wire.fd, partial(self._take, index, wire, account))
 
     def begin(self) -> None:
         """Start counting anew."""

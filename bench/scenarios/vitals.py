@@ -87,9 +87,7 @@ def _take_turn(
     return Round(kind.name, patients, cost, tally)
 
 
-def _report(
-    result: Result, patients: int, kinds: list[type[TocsinWard] | type[NodeWard]], rounds: list[Round]
-) -> None:
+def _report(result: Result, patients: int, kinds: list[type[TocsinWard] | type[NodeWard]], rounds: list[Round]) -> None:
     rows = []
     spent: dict[str, float] = {}
     for kind in kinds:
