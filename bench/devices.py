@@ -55,7 +55,8 @@ class Devices:
     """Devices under one poll. All of a group send the same bytes at the same time.
 
     Attributes:
-        sent: frames of all devices so far.
+        number: of the frame that each of them sends next.
+        sent: frames of all devices so far, and readings.
         sent_at_ns: of each timestamp that was sent, its frame's number and just before when.
         told: how often servers have said what, by the event's name.
     """
@@ -68,7 +69,7 @@ class Devices:
         self.problems: list[str] = []
         self._poll = poll
         self._message = message
-        self._number = 0
+        self.number = 0
         self._began_at = 0.0
         self._flushed: dict[int, tuple[int, int]] = {}
 
@@ -94,13 +95,13 @@ class Devices:
         start, sent_before, cpu_before = time.monotonic(), self.sent, time.process_time()
         # The clock of the frames goes on without a gap, whatever was done in between.
         now = time.time()
-        if self._began_at + self._number * FRAME_SECONDS < now - FRAME_SECONDS:
-            self._began_at = now - self._number * FRAME_SECONDS
-        first, late = self._number, 0.0
-        while self._number - first < seconds / FRAME_SECONDS:
-            tick_at = start + (self._number - first) * FRAME_SECONDS
+        if self._began_at + self.number * FRAME_SECONDS < now - FRAME_SECONDS:
+            self._began_at = now - self.number * FRAME_SECONDS
+        first, late = self.number, 0.0
+        while self.number - first < seconds / FRAME_SECONDS:
+            tick_at = start + (self.number - first) * FRAME_SECONDS
             if on_tick is not None:
-                on_tick(self._number)
+                on_tick(self.number)
             for at, group in enumerate(groups):
                 due = tick_at + at * FRAME_SECONDS / GROUPS
                 while (left := due - time.monotonic()) > 0:
@@ -108,13 +109,13 @@ class Devices:
                 late = max(late, -left)
                 if group:
                     self._send(at, group)
-            self._number += 1
+            self.number += 1
         elapsed = time.monotonic() - start
         share = (time.process_time() - cpu_before) / elapsed
         return Stretch(self.sent - sent_before, elapsed, late, share)
 
     def _send(self, at: int, group: list[Wire]) -> None:
-        number = self._number
+        number = self.number
         # The first sample of a frame is as old as the frame is long.
         timestamp = to_timestamp(self._began_at + (number - 1 + at / GROUPS) * FRAME_SECONDS)
         message = self._message(number, timestamp, at)

@@ -71,11 +71,13 @@ def streaming(
         poll.close()
 
 
-def measure(process: ServerProcess, devices: Devices, seconds: float) -> Cost:
-    """Stream for so long, and see what it costs."""
+def measure(
+    process: ServerProcess, devices: Devices, seconds: float, on_tick: Callable[[int], None] | None = None
+) -> Cost:
+    """Stream for so long, and see what it costs; see `Devices.stream`."""
     gc.collect()
     cpu_before, busy_before = process.cpu_seconds(), busy_seconds(SERVER_CORE)
-    stretch = devices.stream(seconds)
+    stretch = devices.stream(seconds, on_tick)
     cpu, busy = process.cpu_seconds() - cpu_before, busy_seconds(SERVER_CORE) - busy_before
     others = max(0.0, busy - cpu) / stretch.seconds if can_pin() else 0.0
     return Cost(stretch, cpu, cpu / stretch.seconds, others)

@@ -83,11 +83,11 @@ def _take_turn(
         try:
             viewers.connect(server.address, [server.viewer_request(0)] * options.viewers, next_number=0)
             devices.stream(WARM_UP_SECONDS)
-            viewers.wait_for(devices.sent - 1)
+            viewers.wait_for(devices.number - 1)
             viewers.begin()
             cost = measure(server.process, devices, options.seconds)
-            viewers.wait_for(devices.sent - 1)
-            faults = [*devices.verdict(devices.flush()), *viewers.verdict(devices.sent - 1)]
+            viewers.wait_for(devices.number - 1)
+            faults = [*devices.verdict(devices.flush()), *viewers.verdict(devices.number - 1)]
             server.process.check()
         finally:
             viewers.close()
