@@ -1,0 +1,1 @@
+"""Heart rate, signal quality and asystole from the ECG of each patient."""
