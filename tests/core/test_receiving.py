@@ -159,24 +159,22 @@ _FRAGMENTS = st.sampled_from(
     ]
 )
 _PIECES = st.lists(_MESSAGES | _CONTROL | _FRAGMENTS, max_size=8)
-_VIOLATIONS = st.sampled_from(
-    [
-        frame(0x82, b"x" * (MOST_BYTES + 1)),
-        frame(0x82, b"x", size=1 << 62),
-        frame(0x81, b"\xff"),
-        frame(0x82, b"not masked", is_masked=False),
-        frame(0xC2, b"a reserved bit"),
-        frame(0x83, b"a kind that there is not"),
-        frame(0x80, b"goes on with nothing"),
-        frame(0x01, b"begun") + frame(0x82, b"and another one in it"),
-        frame(0x01, b"x" * 40_000) + frame(0x80, b"x" * 40_000),
-        frame(0x89, b"x" * 126),
-        frame(0x09, b"ping in parts"),
-        frame(0x88, struct.pack("!H", 1000) + b"bye"),
-        frame(0x88),
-        frame(0x88, b"\x00"),
-    ]
-)
+VIOLATIONS = [
+    frame(0x82, b"x" * (MOST_BYTES + 1)),
+    frame(0x82, b"x", size=1 << 62),
+    frame(0x81, b"\xff"),
+    frame(0x82, b"not masked", is_masked=False),
+    frame(0xC2, b"a reserved bit"),
+    frame(0x83, b"a kind that there is not"),
+    frame(0x80, b"goes on with nothing"),
+    frame(0x01, b"begun") + frame(0x82, b"and another one in it"),
+    frame(0x01, b"x" * 40_000) + frame(0x80, b"x" * 40_000),
+    frame(0x89, b"x" * 126),
+    frame(0x09, b"ping in parts"),
+    frame(0x88, struct.pack("!H", 1000) + b"bye"),
+    frame(0x88),
+    frame(0x88, b"\x00"),
+]
 
 
 def cut(frames: Sequence[bytes], places: Iterable[tuple[int, int]]) -> list[bytes]:
@@ -192,15 +190,25 @@ _PLACES = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 24) | st.integer
 
 
 @settings(deadline=None)
-@given(_PIECES, st.none() | _VIOLATIONS, _PIECES, _PLACES, st.integers(0, 3))
+@given(_PIECES, st.none() | st.sampled_from(VIOLATIONS), _PIECES, _PLACES, st.integers(0, 3))
 @example([frame(0x82, b"a")], frame(0x88), [], [(0, at) for at in range(20)], 0)
 @example([frame(0x01, b"one ") + frame(0x80, b"two")], None, [], [(0, 2)], 0)
 @example([], frame(0x01, b"begun") + frame(0x82, b"and another one in it"), [], [(0, 11)], 0)
 def test_however_the_bytes_arrive_the_messages_are_those_that_the_library_reads(
     before: list[bytes], violation: bytes | None, after: list[bytes], places: list[tuple[int, int]], early: int
 ) -> None:
+    compare([*before, *([] if violation is None else [violation]), *after], places, early, is_clean=violation is None)
+
+
+@pytest.mark.parametrize("violation", VIOLATIONS, ids=repr)
+def test_what_a_client_may_not_send_ends_its_connection_as_the_library_ends_it(violation: bytes) -> None:
+    frames = [frame(0x82, b"before"), violation, frame(0x82, b"behind")]
+    for offset in range(24):
+        compare(frames, [(1, 0), (1, offset), (2, 0)], 0, is_clean=False)
+
+
+def compare(frames: list[bytes], places: list[tuple[int, int]], early: int, *, is_clean: bool) -> None:
     logging.disable(logging.CRITICAL)
-    frames = [*before, *([] if violation is None else [violation]), *after]
     try:
         read = asyncio.run(hear(frames, directly=False))
         taken = asyncio.run(hear(cut(frames, places), directly=True, early=early))
@@ -208,7 +216,7 @@ def test_however_the_bytes_arrive_the_messages_are_those_that_the_library_reads(
         logging.disable(logging.NOTSET)
     assert taken.ended[0][0] == read.ended[0][0]
     ours, theirs = (b"".join(talk.line.written) for talk in (taken, read))
-    if violation is None:
+    if is_clean:
         assert (taken.messages, ours) == (read.messages, theirs)
     else:
         # Of what uvicorn finds in the same read as a violation it takes nothing, and answers pings behind it.
@@ -242,6 +250,7 @@ def test_messages_in_one_read_are_taken_in_it_and_reading_goes_on() -> None:
     async def send() -> None:
         talk = await begun()
         talk.protocol.data_received(frame(0x82, b"one") + frame(0x89) + frame(0x81, b"two") + frame(0x82, b"three"))
+        assert not talk.protocol._is_library_reading
         talk.protocol.data_received(frame(0x82, b"four"))
         assert talk.messages == [b"one", "two", b"three", b"four"]
         assert talk.line.reads

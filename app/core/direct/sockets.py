@@ -167,10 +167,12 @@ class LendingSocketProtocol(WebSocketsSansIOProtocol):
     def _is_between_messages(self) -> bool:
         """Whether the library has read everything that it was given, and waits for a new message to begin.
 
-        Its parser is a generator. Between two frames it waits where it asks whether there is more to read.
+        Its parser is a generator, which asks between two frames whether there is more to read, and waits there.
         """
-        waits_in = getattr(getattr(self.conn.parser, "gi_yieldfrom", None), "gi_code", None)
-        is_between_frames = waits_in is StreamReader.at_eof.__code__ and not self.conn.reader.buffer
+        waiting: Any = self.conn.parser
+        while waiting.gi_yieldfrom is not None:
+            waiting = waiting.gi_yieldfrom
+        is_between_frames = waiting.gi_code is StreamReader.at_eof.__code__ and not self.conn.reader.buffer
         return is_between_frames and self.conn.current_size is None
 
     def send_receive_event_to_app(self) -> None:
