@@ -15,11 +15,12 @@ from bench import machine, report
 from bench.progress import say
 from bench.results import Result
 from bench.running import SERVER_TROUBLE
-from bench.scenarios import churn, fanout, idle, latency, live, slow, storm, viewers, vitals, ward
+from bench.scenarios import beats, churn, fanout, idle, latency, live, slow, storm, viewers, vitals, ward
 from bench.tables import result_as_text
 
 SCENARIOS: dict[str, ModuleType] = {
-    scenario.NAME: scenario for scenario in (fanout, latency, idle, storm, slow, churn, vitals, viewers, ward, live)
+    scenario.NAME: scenario
+    for scenario in (fanout, latency, idle, storm, slow, churn, vitals, viewers, ward, live, beats)
 }
 
 _DESCRIPTION = """\
