@@ -36,11 +36,15 @@ class AlertStream:
         self._is_ready = False
         self._reader = AnswerReader()
         self._sock = socket.create_connection(address, OPENING_SECONDS)
-        self._sock.sendall(request)
-        while not self._is_ready:
-            self._read()
-            if self.is_over or self._reader.status not in (0, 200):
-                raise OpeningError(f"{self._reader.status}: {self.ended}")
+        try:
+            self._sock.sendall(request)
+            while not self._is_ready:
+                self._read()
+                if self.is_over or self._reader.status not in (0, 200):
+                    raise OpeningError(f"{self._reader.status}: {self.ended}")
+        except BaseException:
+            self._sock.close()
+            raise
         self._sock.setblocking(False)
         poll.add(self._sock.fileno(), self._read)
 

@@ -98,7 +98,7 @@ class Devices:
         if self._began_at + self.number * FRAME_SECONDS < now - FRAME_SECONDS:
             self._began_at = now - self.number * FRAME_SECONDS
         first, late = self.number, 0.0
-        while self.number - first < seconds / FRAME_SECONDS:
+        while self.number - first < round(seconds / FRAME_SECONDS):
             tick_at = start + (self.number - first) * FRAME_SECONDS
             if on_tick is not None:
                 on_tick(self.number)
@@ -152,7 +152,8 @@ class Devices:
         while len(self._flushed) < sum(wire.closed is None for wire in self.wires):
             self._poll.pump(0.2)
             deadline.check(f"{len(self._flushed)} of {len(self.wires)} have an answer")
-        accepted, refused = (sum(counts) for counts in zip(*self._flushed.values(), strict=True))
+        accepted = sum(accepted for accepted, _ in self._flushed.values())
+        refused = sum(refused for _, refused in self._flushed.values())
         return Tally(accepted, refused, time.monotonic() - start)
 
     def verdict(self, tally: Tally) -> list[str]:

@@ -1,4 +1,4 @@
-"""Viewers of live waveforms: each must get every frame of its patient, once and in order."""
+"""Viewers of live waveforms: each must get every frame from its first one on, once and in order."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from bench.wire import READ_BYTES, Poll, Wire
 
 #: Where a frame of a waveform says when it began, in JSON as in MessagePack.
 _TIMESTAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+
+#: The account of a viewer who has got nothing.
+_NOTHING_CAME = Account(0)
 
 
 class Viewers:
@@ -36,21 +39,20 @@ class Viewers:
         self.problems: list[str] = []
         self._poll = poll
         self._sent_at_ns = sent_at_ns
-        self._accounts: list[Account] = []
+        self._accounts: dict[int, Account] = {}
         self._known: dict[bytes, list[tuple[int, int]]] = {}
 
-    def connect(self, address: tuple[str, int], requests: Sequence[bytes], *, next_number: int) -> None:
-        """One viewer for each request, in addition, who is to get every frame from this number on.
+    def connect(self, address: tuple[str, int], requests: Sequence[bytes]) -> None:
+        """One viewer for each request, in addition.
 
         Raises:
             OpeningError: one is refused.
         """
         for request in requests:
             index = len(self.wires)
-            wire, account = Wire(address, index, request), Account(next_number)
+            wire = Wire(address, index, request)
             self.wires.append(wire)
-            self._accounts.append(account)
-            self._poll.add(wire.fd, partial(self._take, index, wire, account))
+            self._poll.add(wire.fd, partial(self._take, index, wire))
 
     def begin(self) -> None:
         """Start counting anew."""
@@ -60,8 +62,8 @@ class Viewers:
     def faults(self, last: int) -> Counter[str]:
         """How many frames were lost, doubled and reordered, over all viewers."""
         total: Counter[str] = Counter()
-        for account in self._accounts:
-            total += account.faults(last)
+        for index in range(len(self.wires)):
+            total += self._accounts.get(index, _NOTHING_CAME).faults(last)
         return total
 
     def verdict(self, last: int) -> list[str]:
@@ -71,8 +73,12 @@ class Viewers:
     def wait_for(self, last: int, *, within_seconds: float = 10.0) -> None:
         """Return when everybody has got this frame, or nobody gets anything any more."""
         until = time.monotonic() + within_seconds
-        while time.monotonic() < until and any(account.expected <= last for account in self._accounts):
+        while time.monotonic() < until and not self._all_have(last):
             self._poll.pump(0.1)
+
+    def _all_have(self, last: int) -> bool:
+        accounts = self._accounts.values()
+        return len(accounts) == len(self.wires) and all(account.expected > last for account in accounts)
 
     def close(self) -> None:
         for wire in self.wires:
@@ -80,7 +86,7 @@ class Viewers:
             wire.close()
         self.wires.clear()
 
-    def _take(self, index: int, wire: Wire, account: Account) -> None:
+    def _take(self, index: int, wire: Wire) -> None:
         try:
             data = wire.recv(READ_BYTES)
         except BlockingIOError:
@@ -105,6 +111,12 @@ class Viewers:
                 if len(self._known) >= MOST_KNOWN:
                     self._known.clear()
                 self._known[data] = frames
+        if not frames:
+            return
+        account = self._accounts.get(index)
+        if account is None:
+            # A viewer is one from some moment after the handshake on: what it gets first tells when.
+            account = self._accounts[index] = Account(frames[0][0])
         for number, sent_ns in frames:
             account.enter(number)
             self.latencies_ns.append(now_ns - sent_ns)

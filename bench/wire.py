@@ -57,17 +57,13 @@ class Wire:
             OpeningError: the server answers anything but 101.
         """
         self.sock = sock = socket.create_connection(address, OPENING_SECONDS, (SOURCES[index % len(SOURCES)], 0))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.sendall(request)
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            piece = sock.recv(READ_BYTES)
-            if not piece:
-                raise OpeningError(f"the server ended the handshake: {answer[:500]!r}")
-            answer += piece
-        head, _, rest = answer.partition(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 101 "):
-            raise OpeningError(f"the handshake was refused: {answer[:500].decode(errors='replace')}")
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.sendall(request)
+            rest = _read_answer(sock)
+        except BaseException:
+            sock.close()
+            raise
         sock.setblocking(False)
         self.fd, self.send, self.recv = sock.fileno(), sock.send, sock.recv
         self.closed: str | None = None
@@ -102,3 +98,17 @@ class Wire:
 
     def close(self) -> None:
         self.sock.close()
+
+
+def _read_answer(sock: socket.socket) -> bytes:
+    """What came behind the head of the answer to a handshake."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        piece = sock.recv(READ_BYTES)
+        if not piece:
+            raise OpeningError(f"the server ended the handshake: {answer[:500]!r}")
+        answer += piece
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 101 "):
+        raise OpeningError(f"the handshake was refused: {answer[:500].decode(errors='replace')}")
+    return rest

@@ -172,7 +172,7 @@ def _take_turn(patients: int, options: argparse.Namespace, where: str, result: R
         alerts = AlertStream(poll, server.address, server.alerts_request(), crossings.take)
         try:
             requests = [server.viewer_request(index) for index in range(min(options.viewers, patients))]
-            viewers.connect(server.address, requests, next_number=0)
+            viewers.connect(server.address, requests)
             devices.stream(WARM_UP_SECONDS, crossings.begin)
             viewers.begin()
             cost = measure(server.process, devices, options.seconds, crossings.step)

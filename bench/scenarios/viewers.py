@@ -81,7 +81,7 @@ def _take_turn(
     ):
         viewers = Viewers(poll, devices.sent_at_ns)
         try:
-            viewers.connect(server.address, [server.viewer_request(0)] * options.viewers, next_number=0)
+            viewers.connect(server.address, [server.viewer_request(0)] * options.viewers)
             devices.stream(WARM_UP_SECONDS)
             viewers.wait_for(devices.number - 1)
             viewers.begin()

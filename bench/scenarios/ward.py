@@ -24,7 +24,7 @@ EXAMPLES = """\
   python -m bench ward --start 50 --most 100 --attempts 1 --seconds 5 --memory-patients 20 --memory-seconds 10"""
 QUICK = [
     "--start", "20", "--most", "50", "--attempts", "2", "--seconds", "3", "--memory-patients", "20",
-    "--memory-seconds", "5",
+    "--memory-seconds", "5", "--warm-up", "1",
 ]  # fmt: skip
 
 #: A core that is busier than this has nothing left for anything else.
@@ -39,8 +39,7 @@ FINE_ENOUGH = 0.05
 #: What an attempt that holds is taken to leave room for, as a share of a core.
 AIMED_AT_SHARE = 0.9
 
-#: Streaming before the first look at memory and at the cost: what the first frames alone cost is no patient's.
-WARM_UP_SECONDS = 5.0
+#: They stream before the first look at memory: what the first connections alone cost is no patient's.
 WARM_UP_PATIENTS = 5
 
 WANTED_PATIENTS = 1000
@@ -51,6 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--most", type=int, default=WANTED_PATIENTS, help="no attempt has more patients")
     parser.add_argument("--attempts", type=int, default=7, help="attempts at most")
     parser.add_argument("--seconds", type=float, default=30, help="how long an attempt has to hold")
+    parser.add_argument("--warm-up", type=float, default=5, help="seconds of streaming before the first look")
     parser.add_argument("--memory-patients", type=int, default=200, help="patients while memory is measured")
     parser.add_argument("--memory-seconds", type=float, default=90, help="how long they stream; strips last 60 s")
 
@@ -132,7 +132,7 @@ def _attempt_all(options: argparse.Namespace, result: Result) -> list[Attempt]:
     search, attempts = Search(options.start, options.most), []
     for patients, _ in zip(search, range(options.attempts), strict=False):
         try:
-            one = _attempt(patients, options.seconds)
+            one = _attempt(patients, options)
         except SERVER_TROUBLE as error:
             result.failed(f"{patients:,} patients", error)
             break
@@ -147,14 +147,14 @@ def _attempt_all(options: argparse.Namespace, result: Result) -> list[Attempt]:
     return attempts
 
 
-def _attempt(patients: int, seconds: float) -> Attempt:
+def _attempt(patients: int, options: argparse.Namespace) -> Attempt:
     with (
         running(lambda folder: TocsinWard(folder, patients=patients)) as server,
         streaming(server, patients) as (_, devices),
     ):
-        devices.stream(WARM_UP_SECONDS)
+        devices.stream(options.warm_up)
         counted, sent = _readings(server), devices.sent
-        cost = measure(server.process, devices, seconds)
+        cost = measure(server.process, devices, options.seconds)
         tally = devices.flush()
         heart_rates = (_readings(server) - counted - (devices.sent - sent)) / cost.stretch.seconds
         why_not = devices.verdict(tally)
@@ -178,7 +178,7 @@ def _measure_memory(options: argparse.Namespace, result: Result) -> Memory:
     patients = options.memory_patients
     with running(lambda folder: TocsinWard(folder, patients=patients)) as server:
         with streaming(server, min(WARM_UP_PATIENTS, patients)) as (_, devices):
-            devices.stream(WARM_UP_SECONDS)
+            devices.stream(options.warm_up)
         idle_bytes = server.process.settled_bytes()
         with streaming(server, patients) as (_, devices):
             devices.stream(0.75 * options.memory_seconds)
