@@ -46,6 +46,7 @@ from app.modules.patients.service import PatientService
 from app.modules.users.router import router as users_router
 from app.modules.users.service import UserService
 from app.modules.vitals.access import VitalsAccess
+from app.modules.vitals.ecg.monitor import EcgMonitor, is_installed
 from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.rights import SocketRights
 from app.modules.vitals.router import router as vitals_router
@@ -130,7 +131,13 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     viewers = services.add(
         VitalsViewers, VitalsViewers(bus, metrics, slow_consumer_seconds=settings.slow_consumer_seconds)
     )
-    services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
+    vitals = services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
+    ecg = services.add(EcgMonitor, EcgMonitor(vitals.take_ecg_rate, metrics))
+    if settings.ecg_heart_rate:
+        if is_installed():
+            vitals.tell_waveforms(ecg)
+        else:
+            _log.warning("ecg.not_analysed", advice="install tocsin[ecg]")
     services.add(VitalsAccess, VitalsAccess(care_team))
     services.add(SocketRights, SocketRights(access, auth, clock))
 
@@ -195,6 +202,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         "access": services.get(AccessChanges).run,
         "escalation": services.get(EscalationWorker).run,
         "surveillance": services.get(Surveillance).run,
+        "ecg": services.get(EcgMonitor).run,
         "readings": services.get(ReadingWriter).run,
     }
     try:

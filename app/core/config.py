@@ -86,6 +86,7 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(1 << 20, ge=1024, description="Largest request body and WebSocket message.")
     rules_file: Path | None = Field(None, description="Rules that replace the shipped ones.")
+    ecg_heart_rate: bool = Field(True, description="Count the heart rate from the ECG; needs the extra `ecg`.")
     shutdown_seconds: int = Field(10, ge=1, description="How long open requests may take to end after a signal.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: JSON unless on a terminal.")

@@ -72,6 +72,10 @@ class Metrics:
         self.rules_reloads = Counter(
             "tocsin_rules_reloads", "Times that the rules were read again.", ["result"], registry=r
         )
+        self.ecg_beats = Counter("tocsin_ecg_beats", "Heart beats found in ECGs.", registry=r)
+        self.ecg_skipped = Counter(
+            "tocsin_ecg_skipped", "ECG frames not examined, and rates not told, for want of time.", ["what"], registry=r
+        )
         self.viewer_frames_dropped = Counter(
             "tocsin_viewer_frames_dropped", "Live vitals frames dropped for viewers that could not keep up.", registry=r
         )

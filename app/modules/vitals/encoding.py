@@ -10,7 +10,7 @@ import msgspec
 
 from app.core.timestamps import from_rfc3339, to_rfc3339
 from app.modules.vitals.fields import FrameError
-from app.modules.vitals.frames import Flush, Reading, Waveform, wire_number, wire_value
+from app.modules.vitals.frames import DEVICE, Flush, Reading, Waveform, wire_number, wire_value
 from app.modules.vitals.samples import Counts
 
 
@@ -76,6 +76,7 @@ def _reading(patient_id: str, reading: Reading) -> dict[str, Any]:
         "value": wire_value(reading),
         "unit": reading.unit,
         "timestamp": to_rfc3339(reading.measured_at),
+        **({} if reading.source == DEVICE else {"source": reading.source}),
     }
 
 

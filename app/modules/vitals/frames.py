@@ -17,6 +17,9 @@ from app.modules.vitals.signs import CONSCIOUSNESS, CONSCIOUSNESS_LEVELS, OXYGEN
 #: A device's clock may be ahead of ours by so much.
 LONGEST_AHEAD: Final = timedelta(seconds=60)
 
+#: The source of readings that came as they are.
+DEVICE: Final = "device"
+
 WireValue = bool | int | float | str
 
 
@@ -29,6 +32,7 @@ class Reading:
         unit: the canonical spelling; empty where the value has none.
         measured_at: aware, in UTC, to the microsecond.
         seq: the device's number of this frame, where it counts them.
+        source: what measured it: `device`, or `ecg` where it was counted here.
     """
 
     type: str
@@ -36,6 +40,7 @@ class Reading:
     unit: str
     measured_at: datetime
     seq: int | None = None
+    source: str = DEVICE
 
 
 @dataclass(frozen=True, slots=True)

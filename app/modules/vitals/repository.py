@@ -16,7 +16,7 @@ from app.modules.vitals.models import VitalReading
 from app.modules.vitals.schemas import HistoryFilter, Moment
 from app.modules.vitals.signs import NUMERICS
 
-_COLUMNS = (VitalReading.type, VitalReading.value, VitalReading.unit, VitalReading.measured_at)
+_COLUMNS = (VitalReading.type, VitalReading.value, VitalReading.unit, VitalReading.measured_at, VitalReading.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ async def insert_new(session: AsyncSession, batch: Iterable[NewReading]) -> None
             "value": stored.reading.value,
             "unit": stored.reading.unit,
             "received_at": stored.received_at,
+            "source": stored.reading.source,
         }
         for stored in batch
     ]
@@ -105,4 +106,4 @@ def _conditions(wanted: HistoryFilter) -> Iterator[sa.ColumnElement[bool]]:
 
 
 def _to_reading(row: Any) -> Reading:
-    return Reading(row.type, row.value, row.unit, row.measured_at)
+    return Reading(row.type, row.value, row.unit, row.measured_at, source=row.source)

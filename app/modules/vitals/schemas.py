@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from app.core.errors import InvalidField
 from app.core.timestamps import from_rfc3339, to_rfc3339
 from app.core.wire import Id, WireInput, WireModel
-from app.modules.vitals.frames import Reading, WireValue, wire_value
+from app.modules.vitals.frames import DEVICE, Reading, WireValue, wire_value
 from app.modules.vitals.signs import NUMERICS
 
 MOST_READINGS = 1000
@@ -90,10 +90,20 @@ class StoredReading(WireModel):
     value: WireValue
     unit: str
     timestamp: datetime
+    source: str | None = Field(
+        None, exclude_if=lambda source: source is None, description="`ecg`: counted here from the ECG."
+    )
 
     @classmethod
     def of(cls, reading: Reading) -> Self:
-        return cls(type=reading.type, value=wire_value(reading), unit=reading.unit, timestamp=reading.measured_at)
+        source = None if reading.source == DEVICE else reading.source
+        return cls(
+            type=reading.type,
+            value=wire_value(reading),
+            unit=reading.unit,
+            timestamp=reading.measured_at,
+            source=source,
+        )
 
 
 class Latest(WireModel):

@@ -27,7 +27,7 @@ from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.observers import LeadObserver, WaveformObserver
 from app.modules.vitals.repository import NewReading
 from app.modules.vitals.schemas import HistoryFilter, Taken
-from app.modules.vitals.signs import NUMERICS
+from app.modules.vitals.signs import HEART_RATE, NUMERICS
 from app.modules.vitals.tracks import MOST_PATIENTS, Track, Tracks
 from app.modules.vitals.writer import ReadingWriter
 
@@ -159,11 +159,12 @@ class VitalsService:
         """
         async with self._tracks.turn_of(patient_id) as track:
             newest = track.newest if track.newest is not None else await self._prime(patient_id, track)
+            readings = [reading for reading in readings if track.is_wanted(reading)]
             new = await self._unseen(patient_id, newest, readings)
             received_at = self._clock.now()
             await self._writer.put([NewReading(patient_id, reading, received_at) for reading in new])
             for reading in new:
-                newest[reading.type] = max(reading.measured_at, newest.get(reading.type, reading.measured_at))
+                track.took(reading)
             with anyio.CancelScope(shield=True):
                 for number, reading in enumerate(new, 1):
                     self._viewers.publish(patient_id, encode_json(patient_id, reading))
@@ -173,6 +174,14 @@ class VitalsService:
         duplicates = len(readings) - len(new)
         self._metrics.vitals_duplicates.inc(duplicates)
         return Taken(accepted=len(new), duplicates=duplicates)
+
+    async def take_ecg_rate(self, patient_id: str, per_minute: float, measured_at: datetime) -> None:
+        """Take a heart rate that was counted from the ECG, unless the device tells its own.
+
+        Raises:
+            ServiceUnavailable: the database does not answer.
+        """
+        await self.take(patient_id, (Reading(HEART_RATE, per_minute, "/min", measured_at, source="ecg"),))
 
     async def flush(self) -> None:
         """Return when everything taken so far is committed."""
@@ -206,7 +215,9 @@ class VitalsService:
             last = await repository.newest_first(session, recent, limit=MOST_PRIMED)
         # Outside the session: who holds a connection while waiting for another can wait for ever.
         await self._prime_rules(patient_id, [(it.type, it.value, it.measured_at) for it in reversed(last)])
-        track.newest = {reading.type: reading.measured_at for reading in newest}
+        track.newest = {}
+        for reading in newest:
+            track.took(reading)
         return track.newest
 
     async def _prime_rules(self, patient_id: str, readings: Sequence[tuple[str, float, datetime]]) -> None:

@@ -37,6 +37,7 @@ class WaveformSign:
     spellings: Mapping[str, str] | None
 
 
+HEART_RATE: Final = "heart_rate"
 CONSCIOUSNESS: Final = "consciousness"
 OXYGEN: Final = "oxygen_supplement"
 
@@ -52,7 +53,7 @@ _CELSIUS = frozenset({"cel", "°c", "℃", "c", "degc"})
 _FLOW = frozenset({"l/min", "lpm"})
 
 NUMERICS: Final[Mapping[str, Numeric]] = {
-    "heart_rate": Numeric("/min", _PER_MINUTE, 0, 350),
+    HEART_RATE: Numeric("/min", _PER_MINUTE, 0, 350),
     "spo2": Numeric("%", _PERCENT, 0, 100),
     "respiratory_rate": Numeric("/min", _PER_MINUTE, 0, 150),
     "systolic_bp": Numeric("mmHg", _PRESSURE, 0, 400),

@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from app.modules.vitals.frames import DEVICE, Reading
+from app.modules.vitals.signs import HEART_RATE
 
 #: Patients remembered at once; beyond it, the one that was quiet the longest is forgotten.
 MOST_PATIENTS = 10_000
 
 #: Waveform frames remembered of each patient: with 20 a second for each of 3 leads, the last 4 s.
 MOST_WAVEFORMS = 256
+
+#: A heart rate that the device has counted holds for so long: what is counted from its ECG is not needed then, and
+#: two rates that differ must not take turns before the rules.
+OWN_RATE_HOLDS = timedelta(seconds=10)
 
 _WaveformKey = tuple[str, tuple[str | None, ...], datetime]
 
@@ -27,7 +34,21 @@ class Track:
         self.turn = asyncio.Lock()
         self.holders = 0
         self.newest: dict[str, datetime] | None = None
+        self.own_rate_at: datetime | None = None
         self._waveforms: dict[_WaveformKey, None] = {}
+
+    def took(self, reading: Reading) -> None:
+        """Remember a reading of the patient, if it is the newest of its type."""
+        assert self.newest is not None
+        self.newest[reading.type] = max(reading.measured_at, self.newest.get(reading.type, reading.measured_at))
+        if reading.type == HEART_RATE and reading.source == DEVICE:
+            self.own_rate_at = max(reading.measured_at, self.own_rate_at or reading.measured_at)
+
+    def is_wanted(self, reading: Reading) -> bool:
+        """Whether a reading adds something: a heart rate from the ECG does where the device tells none itself."""
+        if reading.source == DEVICE or self.own_rate_at is None:
+            return True
+        return abs(reading.measured_at - self.own_rate_at) > OWN_RATE_HOLDS
 
     def is_new_waveform(self, key: _WaveformKey) -> bool:
         """Whether this frame was not among the last ones; from now on it is."""

@@ -32,6 +32,16 @@ LEAST_PART: Final = 0.3
 #: A beat is compared over so much on each side of its peak.
 BESIDE_SECONDS: Final = 0.1
 
+#: A beat is about as steep within so much of its peak as anywhere near. What is not was mistaken for one: in a slow
+#: heart the detector looks back for beats that it may have missed, takes a P wave or noise, is blind for 0.2 s,
+#: and misses the beat or finds its end. A beat may hide for so long after such a mistake.
+CORE_SECONDS: Final = 0.06
+CORE_PART: Final = 0.7
+HIDDEN_SECONDS: Final = 0.3
+
+#: Two beats are never nearer to each other: the detector's own refractory period.
+REFRACTORY_SECONDS: Final = 0.2
+
 #: A beat so near to the end of the window is not seen whole, and waits for the next second.
 FRESHEST_SECONDS: Final = 0.3
 
@@ -112,11 +122,7 @@ def examine(
     step = _steps(signal, round(STEP_SECONDS * rate_hz))
     size = np.abs(step)
     least = max(LEAST_STEP, LEAST_PART * (usual_step or 0.0))
-    peaks, shapes = _beats(signal, step, rate_hz)
-    sizes = np.abs(shapes).max(axis=1)
-    is_beat = sizes >= least
-    if not is_beat.all():
-        peaks, shapes, sizes = peaks[is_beat], shapes[is_beat], sizes[is_beat]
+    peaks, shapes, sizes = _beats(signal, step, size, least, rate_hz)
     silent_seconds = _silence(size >= least, is_drawn, peaks, rate_hz)
 
     reason = None
@@ -143,9 +149,9 @@ def _steps(signal: NDArray[np.float64], width: int) -> NDArray[np.float64]:
 
 
 def _beats(
-    signal: NDArray[np.float64], step: NDArray[np.float64], rate_hz: float
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Where something like a beat peaks, and the step around each, shape (beats, samples)."""
+    signal: NDArray[np.float64], step: NDArray[np.float64], size: NDArray[np.float64], least: float, rate_hz: float
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    """Where beats peak, the step around each, shape (beats, samples), and how large it is."""
     beside = round(BESIDE_SECONDS * rate_hz)
     # The detector passes over what is constant at the beginning, and needs some signal after it.
     if signal[1] == signal[0] and (signal[: -round(2 * rate_hz)] == signal[0]).all():
@@ -154,7 +160,42 @@ def _beats(
         # Its filters are remembered for each rate, so that there must not be too many.
         peaks = detect_heartbeats(signal, round(rate_hz))
         peaks = peaks[(peaks >= beside) & (peaks < len(signal) - beside)]
-    return peaks, step[peaks[:, None] + np.arange(-beside, beside + 1)]
+    shapes = step[peaks[:, None] + np.arange(-beside, beside + 1)]
+    sizes = np.abs(shapes)
+    core = round(CORE_SECONDS * rate_hz)
+    largest = sizes.max(axis=1)
+    is_beat = sizes[:, beside - core : beside + core + 1].max(axis=1) >= np.maximum(least, CORE_PART * largest)
+    if not is_beat.all():
+        steepest = sizes[is_beat].argmax(axis=1) - beside
+        aside = round(float(np.median(steepest))) if len(steepest) else 0
+        found = _missed(peaks[is_beat], peaks[~is_beat], size, least, aside, rate_hz)
+        peaks = np.array([peak for peak in found if beside <= peak < len(signal) - beside], np.intp)
+        shapes = step[peaks[:, None] + np.arange(-beside, beside + 1)]
+        largest = np.abs(shapes).max(axis=1)
+    return peaks, shapes, largest
+
+
+def _missed(
+    beats: NDArray[np.intp],
+    mistaken: NDArray[np.intp],
+    size: NDArray[np.float64],
+    least: float,
+    aside: int,
+    rate_hz: float,
+) -> list[int]:
+    """The beats, and those that hide beside what was mistaken for one.
+
+    Args:
+        aside: how far the steepest part of a beat is from its peak, in samples.
+    """
+    found: list[int] = beats.tolist()
+    for mistake in mistaken.tolist():
+        begins = max(0, mistake - round(BESIDE_SECONDS * rate_hz))
+        near = size[begins : mistake + round(HIDDEN_SECONDS * rate_hz)]
+        peak = begins + int(near.argmax()) - aside
+        if near.max() >= least and all(abs(peak - other) >= REFRACTORY_SECONDS * rate_hz for other in found):
+            found.append(peak)
+    return sorted(found)
 
 
 def _silence(is_loud: NDArray[np.bool_], is_drawn: NDArray[np.bool_], peaks: NDArray[np.intp], rate_hz: float) -> float:

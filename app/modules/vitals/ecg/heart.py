@@ -13,6 +13,7 @@ from app.modules.vitals.ecg.examination import (
     ASYSTOLE_SECONDS,
     BESIDE_SECONDS,
     FRESHEST_SECONDS,
+    REFRACTORY_SECONDS,
     SHORTEST_SECONDS,
     Examination,
     Reason,
@@ -30,9 +31,6 @@ LOWEST_RATE_HZ: Final = 100.0
 
 #: A lead that has sent nothing for so long, while others have, is gone.
 GONE_SECONDS: Final = 2.0
-
-#: Two beats are never nearer to each other: the detector's own refractory period.
-REFRACTORY_SECONDS: Final = 0.2
 
 #: Beats after which a heart is taken to beat, or to beat again: one alone may be a knock on the bed.
 BEATS_AFTER_ASYSTOLE: Final = 3
@@ -142,6 +140,11 @@ class Heart:
             line.add(started_at, samples)
 
     @property
+    def leads(self) -> list[str | None]:
+        """The leads that are kept."""
+        return [lead.name for lead in self._leads]
+
+    @property
     def due_at(self) -> float:
         """From when on, by the device's clock, it is worth looking."""
         return self._followed.line.due_at if self._followed else -inf
@@ -163,7 +166,8 @@ class Heart:
         if found is None or found.reason:
             # What led up to it is as doubtful: the rate begins anew with what is good.
             self._rate, self._last_beat = HeartRate(), None
-            self._relied_from = at - FRESHEST_SECONDS
+            if found:
+                self._relied_from = at - FRESHEST_SECONDS
             quality = (
                 Quality(followed.name, State.BAD, found.reason) if found else Quality(followed.name, State.UNKNOWN)
             )
@@ -185,7 +189,7 @@ class Heart:
         room = MOST_LEADS - len(self._leads)
         if not room or sample_rate_hz < LOWEST_RATE_HZ:
             return None
-        line = Timeline(sample_rate_hz, min(room, len(leads)), millivolts=millivolts)
+        line = Timeline(sample_rate_hz, min(room, len(leads)), started_at, millivolts=millivolts)
         self._lines[leads] = line
         self._leads += [_Lead(name, row, line, deque(maxlen=BEATS_REMEMBERED)) for row, name in enumerate(leads[:room])]
         return line

@@ -40,7 +40,7 @@ class Timeline:
     alone, and not on how they were cut into frames or when those came.
     """
 
-    def __init__(self, sample_rate_hz: float, leads: int, *, millivolts: float = 1.0) -> None:
+    def __init__(self, sample_rate_hz: float, leads: int, begins_at: float, *, millivolts: float = 1.0) -> None:
         self._taken_hz = sample_rate_hz
         self._millivolts = millivolts
         self._averaged = max(1, int(sample_rate_hz // LOWEST_KEPT_HZ))
@@ -51,7 +51,7 @@ class Timeline:
         self._late_seconds = 0.0
         #: Counts every beginning, so that nothing is measured from one line to another.
         self.number = 0
-        self._next = 0.0
+        self._next = begins_at
         self._begin()
 
     def _begin(self) -> None:

@@ -1,0 +1,169 @@
+"""Runs the analysis of every patient's ECG beside everything else, and tells what it finds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import anyio.to_thread
+import structlog
+
+from app.core.metrics import Metrics
+from app.modules.vitals.ecg.teller import EcgListener, RecordRate, Teller
+from app.modules.vitals.frames import Waveform
+from app.modules.vitals.tracks import MOST_PATIENTS
+
+if TYPE_CHECKING:
+    from app.modules.vitals.ecg.heart import Heart
+
+#: Samples that wait for one patient, all leads together: 16 s of three leads at 1000 Hz. Ordinarily a second's wait.
+MOST_WAITING: Final = 48_000
+
+#: A patient who has sent no ECG for so long is forgotten.
+FORGOTTEN_SECONDS: Final = 60.0
+
+#: A patient is looked at this long after the last time at the latest, whatever the device's clock says.
+LATEST_LOOK_SECONDS: Final = 2.0
+
+#: What one unit of an ECG is in millivolts.
+_MILLIVOLTS: Final = {"mV": 1.0, "uV": 0.001}
+
+_log = structlog.get_logger(__name__)
+
+
+def is_installed() -> bool:
+    """Whether the extra `ecg` is; it is not loaded before it is needed, because it takes a second and 90 MB."""
+    return find_spec("sleepecg") is not None
+
+
+class _Patient:
+    """One patient's frames on their way in."""
+
+    def __init__(self, patient_id: str) -> None:
+        self.id = patient_id
+        self.frames: deque[Waveform] = deque()
+        self.waiting_samples = 0
+        self.heart: Heart | None = None
+        self.is_due = False
+        self.due_at = -inf
+        self.heard_at = self.looked_at = -inf
+
+    def drop_oldest(self) -> None:
+        oldest = self.frames.popleft()
+        self.waiting_samples -= oldest.samples.length * len(oldest.leads)
+
+
+class EcgMonitor:
+    """Follows the hearts of all patients whose ECG comes to this node.
+
+    A patient is examined when a second of signal is complete, on the event loop, one at a time and with
+    everybody else's turn in between: it takes a third of a millisecond, nearly all of which holds the
+    interpreter, so that a thread would only add waiting for it. When there is too little time, several
+    seconds of signal are examined as one.
+    """
+
+    def __init__(self, record: RecordRate, metrics: Metrics, *, most_patients: int = MOST_PATIENTS) -> None:
+        self._metrics = metrics
+        self._most_patients = most_patients
+        self._teller = Teller(record, metrics)
+        self._patients: dict[str, _Patient] = {}
+        self._due: deque[_Patient] = deque()
+        self._came_due = asyncio.Event()
+
+    def __len__(self) -> int:
+        """How many patients it follows."""
+        return len(self._patients)
+
+    def tell(self, listener: EcgListener) -> None:
+        """Tell it what is found from now on."""
+        self._teller.add(listener)
+
+    def take(self, patient_id: str, waveform: Waveform) -> None:
+        """Keep a frame until its second is complete; anything but an ECG is passed over."""
+        if waveform.type != "ecg":
+            return
+        patient = self._patients.get(patient_id)
+        if patient is None:
+            if len(self._patients) >= self._most_patients:
+                self._metrics.ecg_skipped.labels(what="frames").inc()
+                return
+            patient = self._patients[patient_id] = _Patient(patient_id)
+        length = waveform.samples.length
+        patient.frames.append(waveform)
+        patient.waiting_samples += length * len(waveform.leads)
+        while patient.waiting_samples > MOST_WAITING and len(patient.frames) > 1:
+            patient.drop_oldest()
+            self._metrics.ecg_skipped.labels(what="frames").inc()
+        now = patient.heard_at = asyncio.get_running_loop().time()
+        if not patient.is_due:
+            ends_at = waveform.started_at.timestamp() + length / waveform.sample_rate_hz
+            if ends_at >= patient.due_at or now - patient.looked_at > LATEST_LOOK_SECONDS:
+                patient.is_due = True
+                self._due.append(patient)
+                self._came_due.set()
+
+    async def run(self) -> None:
+        """Examine and tell for ever; until the first ECG comes, nothing is loaded and nothing runs."""
+        await self._any_due()
+        module = await anyio.to_thread.run_sync(import_module, "app.modules.vitals.ecg.heart")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._teller.run)
+            tasks.start_soon(self._forget_silent)
+            await self._examine_due(module.Heart)
+
+    async def _any_due(self) -> None:
+        while not self._due:
+            self._came_due.clear()
+            await self._came_due.wait()
+
+    async def _examine_due(self, new_heart: Callable[[], Heart]) -> None:
+        while True:
+            await self._any_due()
+            patient = self._due.popleft()
+            patient.is_due = False
+            if patient.heart is None:
+                patient.heart = new_heart()
+            try:
+                self._examine(patient, patient.heart)
+            except Exception:
+                # One patient's data must not keep the others from being examined; theirs begin anew.
+                patient.heart = None
+                self._metrics.worker_failures.labels(worker="ecg").inc()
+                _log.exception("ecg.examination_failed")
+            await asyncio.sleep(0)
+
+    def _examine(self, patient: _Patient, heart: Heart) -> None:
+        while patient.frames:
+            frame = patient.frames[0]
+            patient.drop_oldest()
+            heart.take(
+                frame.leads,
+                frame.sample_rate_hz,
+                frame.started_at.timestamp(),
+                frame.samples,
+                millivolts=_MILLIVOLTS[frame.unit],
+            )
+        second = heart.look()
+        patient.due_at = heart.due_at
+        patient.looked_at = asyncio.get_running_loop().time()
+        if second is not None:
+            self._metrics.ecg_beats.inc(len(second.beats))
+            self._teller.put(patient.id, second)
+
+    async def _forget_silent(self) -> None:
+        """Give back, for ever, what is kept of patients who send no ECG any more."""
+        while True:
+            await anyio.sleep(FORGOTTEN_SECONDS / 4)
+            self.forget_silent(asyncio.get_running_loop().time() - FORGOTTEN_SECONDS)
+
+    def forget_silent(self, since: float) -> None:
+        """Forget the patients of whom nothing has been heard since then, by the loop's clock."""
+        for patient in [it for it in self._patients.values() if it.heard_at < since and not it.is_due]:
+            del self._patients[patient.id]
+            self._teller.forget(patient.id)

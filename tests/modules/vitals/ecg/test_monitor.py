@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from app.core.metrics import Metrics
+from app.modules.vitals.ecg.monitor import MOST_WAITING, EcgMonitor
+from app.modules.vitals.frames import Waveform
+from app.modules.vitals.samples import Numbers
+from tests.modules.vitals.ecg.player import BEGAN, Signal, beats, ecg, frames, of_50_ms
+from tests.servers import until
+
+pytestmark = pytest.mark.anyio
+
+RATE = 250.0
+PATIENT = "P1"
+
+
+class Refused(Exception):
+    pass
+
+
+@dataclass
+class Notebook:
+    """Writes down what it is told; a rate of the patient at the gate only when that is open."""
+
+    rates: list[tuple[str, float, datetime]] = field(default_factory=list)
+    qualities: list[tuple[str, str | None, str, str | None]] = field(default_factory=list)
+    asystoles: list[tuple[str, bool, datetime]] = field(default_factory=list)
+    gate: anyio.Event | None = None
+    refusals: int = 0
+
+    async def rate(self, patient_id: str, per_minute: float, measured_at: datetime) -> None:
+        if self.gate is not None and patient_id == PATIENT:
+            await self.gate.wait()
+        self.rates.append((patient_id, per_minute, measured_at))
+
+    async def quality(self, patient_id: str, lead: str | None, state: str, reason: str | None, at: datetime) -> None:
+        self.qualities.append((patient_id, lead, state, reason))
+
+    async def asystole(self, patient_id: str, *, is_present: bool, at: datetime) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise Refused
+        self.asystoles.append((patient_id, is_present, at))
+
+
+class Bedside:
+    """A monitor, and devices that send to it."""
+
+    def __init__(self) -> None:
+        self.notebook = Notebook()
+        self.metrics = Metrics()
+        self.monitor = EcgMonitor(self.notebook.rate, self.metrics, most_patients=3)
+        self.monitor.tell(self.notebook)
+
+    def count(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.monitor.run)
+            yield
+            tasks.cancel_scope.cancel()
+
+    async def send(
+        self, signal: Signal, *, patient_id: str = PATIENT, since: float = 0, at_once: bool = False, **changes: str
+    ) -> None:
+        for waveform in waveforms(signal, **changes):
+            if waveform.started_at.timestamp() - BEGAN < since - 0.001:
+                continue
+            self.monitor.take(patient_id, waveform)
+            if not at_once:
+                await anyio.lowlevel.checkpoint()
+
+
+def waveforms(signal: Signal, *, type: str = "ecg", unit: str = "mV") -> Iterable[Waveform]:
+    for started_at, samples in frames([signal], RATE, of_50_ms(RATE)):
+        yield Waveform(type, RATE, ("II",), samples, unit, datetime.fromtimestamp(started_at, UTC))
+
+
+def heart_of(rate: float, *, seconds: float) -> Signal:
+    return ecg(beats(rate, until=seconds), seconds, RATE)
+
+
+@pytest.fixture
+def bedside() -> Bedside:
+    return Bedside()
+
+
+async def test_rate_quality_and_asystole_are_told_and_what_does_not_change_is_told_once(bedside: Bedside) -> None:
+    notebook = bedside.notebook
+    async with bedside.running():
+        await bedside.send(heart_of(75, seconds=8))
+        await until(lambda: notebook.rates)
+        await bedside.send(ecg(beats(75, until=20), 30, RATE), since=8)
+        await until(lambda: [present for _, present, _ in notebook.asystoles] == [False, True])
+    assert notebook.qualities == [(PATIENT, "II", "good", None)]
+    assert {per_minute for _, per_minute, _ in notebook.rates} == {75}
+    times = [measured_at.timestamp() - BEGAN for _, _, measured_at in notebook.rates]
+    assert times == sorted(set(times))
+    assert times == [pytest.approx(round(at), abs=0.001) for at in times]
+    last_beat = beats(75, until=20)[-1]
+    assert 4 <= notebook.asystoles[-1][2].timestamp() - BEGAN - last_beat <= 6
+
+
+async def test_other_waveforms_are_passed_over(bedside: Bedside) -> None:
+    await bedside.send(heart_of(75, seconds=8), type="pleth")
+    assert len(bedside.monitor) == 0
+
+
+async def test_what_could_not_be_told_is_told_again(bedside: Bedside) -> None:
+    bedside.notebook.refusals = 1
+    async with bedside.running():
+        await bedside.send(heart_of(75, seconds=8))
+        await until(lambda: [present for _, present, _ in bedside.notebook.asystoles] == [False])
+        await until(lambda: bedside.notebook.rates)
+    assert bedside.count("tocsin_worker_failures_total", worker="ecg_teller") == 1
+
+
+async def test_of_rates_that_had_to_wait_only_the_newest_is_told_and_the_others_are_counted(bedside: Bedside) -> None:
+    bedside.notebook.gate = anyio.Event()
+    async with bedside.running():
+        await bedside.send(heart_of(75, seconds=8))
+        await until(lambda: bedside.count("tocsin_ecg_beats_total") >= 9)
+        await bedside.send(heart_of(75, seconds=30), since=8)
+        await until(lambda: bedside.count("tocsin_ecg_beats_total") >= 36)
+        bedside.notebook.gate.set()
+        await until(lambda: len(bedside.notebook.rates) == 2)
+    assert bedside.count("tocsin_ecg_skipped_total", what="rates") > 0
+    assert bedside.notebook.rates[-1][2].timestamp() == pytest.approx(BEGAN + 30, abs=0.001)
+
+
+async def test_a_patient_whose_news_wait_holds_up_nobody_else(bedside: Bedside) -> None:
+    bedside.notebook.gate = anyio.Event()
+    async with bedside.running():
+        await bedside.send(heart_of(75, seconds=8))
+        await until(lambda: bedside.count("tocsin_ecg_beats_total") >= 9)
+        await bedside.send(ecg(beats(75, until=8), 15, RATE), patient_id="P2")
+        await until(lambda: ("P2", True) in [(patient, present) for patient, present, _ in bedside.notebook.asystoles])
+        assert {patient for patient, _, _ in bedside.notebook.rates} == {"P2"}
+
+
+async def test_signal_that_comes_faster_than_it_is_examined_is_bounded_and_counted(bedside: Bedside) -> None:
+    minutes = 5
+    await bedside.send(heart_of(75, seconds=60 * minutes), at_once=True)
+    assert bedside.count("tocsin_ecg_skipped_total", what="frames") == pytest.approx(
+        (60 * minutes * RATE - MOST_WAITING) / 12.5, abs=2
+    )
+    async with bedside.running():
+        await until(lambda: bedside.notebook.rates)
+    assert bedside.notebook.rates[0][2].timestamp() == pytest.approx(BEGAN + 60 * minutes, abs=0.001)
+
+
+async def test_patients_who_send_nothing_any_more_are_forgotten_and_that_is_told(bedside: Bedside) -> None:
+    async with bedside.running():
+        await bedside.send(heart_of(75, seconds=8))
+        await until(lambda: bedside.notebook.rates)
+        bedside.monitor.forget_silent(anyio.current_time() + 1)
+        await until(lambda: bedside.notebook.qualities[-1] == (PATIENT, "II", "unknown", None))
+    assert len(bedside.monitor) == 0
+
+
+async def test_no_more_patients_are_followed_than_there_is_room_for(bedside: Bedside) -> None:
+    for number in range(5):
+        await bedside.send(heart_of(75, seconds=0.05), patient_id=f"P{number}")
+    assert len(bedside.monitor) == 3
+    assert bedside.count("tocsin_ecg_skipped_total", what="frames") == 2
+
+
+async def test_one_patients_broken_data_stop_nobody_elses_analysis(bedside: Bedside) -> None:
+    async with bedside.running():
+        await bedside.send(heart_of(75, seconds=2), patient_id="broken", unit="furlong")
+        await bedside.send(heart_of(75, seconds=8))
+        await until(lambda: bedside.notebook.rates)
+    assert bedside.count("tocsin_worker_failures_total", worker="ecg") >= 1
+    assert {patient for patient, _, _ in bedside.notebook.rates} == {PATIENT}
+
+
+async def test_microvolts_in_json_are_as_good(bedside: Bedside) -> None:
+    async with bedside.running():
+        for waveform in waveforms(heart_of(60, seconds=10)):
+            row = tuple(value * 1000 for value in waveform.samples.values())
+            bedside.monitor.take(
+                PATIENT, Waveform("ecg", RATE, (None,), Numbers((row,)), "uV", waveform.started_at, None)
+            )
+            await anyio.lowlevel.checkpoint()
+        await until(lambda: bedside.notebook.rates)
+    assert bedside.notebook.rates[-1][1] == 60
+    assert bedside.notebook.qualities == [(PATIENT, None, "good", None)]

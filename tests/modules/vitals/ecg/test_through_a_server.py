@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import msgspec
+import pytest
+import structlog.testing
+
+from app.core.config import Settings
+from app.main import wire
+from app.modules.vitals.decoding import decode_msgpack
+from app.modules.vitals.ecg.monitor import EcgMonitor
+from app.modules.vitals.frames import Waveform
+from app.modules.vitals.service import VitalsService
+from tests.modules.vitals.bedside import FRONTEND, MOBILE, Bed, socket
+from tests.modules.vitals.ecg.player import BEGAN, beats, ecg, frames, of_50_ms
+from tests.modules.vitals.station import PATIENT, Station
+from tests.servers import PATIENCE_SECONDS, RunningServer
+
+pytestmark = pytest.mark.anyio
+
+RATE = 250.0
+VITALS = "/api/v1/vitals"
+
+
+def _sent(bed: Bed, *, rate: float, seconds: float) -> list[bytes]:
+    """What a device has sent up to now, in binary."""
+    signal = ecg(beats(rate, until=seconds), seconds, RATE)
+    return [
+        msgspec.msgpack.encode(
+            {
+                "type": "ecg",
+                "sampleRate": RATE,
+                "samples": samples.data,
+                "scale": samples.scales[0],
+                "offset": 0,
+                "unit": "mV",
+                "lead": "II",
+                "timestamp": bed.time(at - BEGAN - seconds),
+            }
+        )
+        for at, samples in frames([signal], RATE, of_50_ms(RATE))
+    ]
+
+
+async def test_a_rate_from_the_ecg_is_stored_shown_and_marked(server: RunningServer, bed: Bed) -> None:
+    async with (
+        socket(server, FRONTEND, "nurse", patient_id="P1") as screen,
+        socket(server, MOBILE, "device", patient_id="P1") as device,
+    ):
+        await device.send(*_sent(bed, rate=80, seconds=12))
+        shown: dict[str, Any] = {}
+        while shown.get("type") != "heart_rate":
+            shown = await screen.next()
+        assert shown == {
+            "patientId": "P1",
+            "type": "heart_rate",
+            "value": 80,
+            "unit": "/min",
+            "timestamp": shown["timestamp"],
+            "source": "ecg",
+        }
+
+    async def latest() -> list[tuple[object, object]]:
+        answer = await server.call("GET", f"{VITALS}/latest?patient_id=P1", "nurse")
+        return [(reading["value"], reading.get("source")) for reading in answer.json()["readings"]]
+
+    with anyio.fail_after(PATIENCE_SECONDS):
+        while await latest() != [(80, "ecg")]:
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_a_rate_from_the_ecg_gives_way_while_the_device_tells_its_own(station: Station) -> None:
+    at = station.ward.clock.now()
+    own = station.reading(70, seconds=-30)
+    await station.service.take(PATIENT, [own])
+    for seconds in (-41, -40, -35, -20, -19):
+        await station.service.take_ecg_rate(PATIENT, 80, at + timedelta(seconds=seconds))
+    await station.service.flush()
+    stored = [(it.value, (it.measured_at - at).total_seconds(), it.source) for it in await station.stored()]
+    assert stored == [(80, -41, "ecg"), (70, -30, "device"), (80, -19, "ecg")]
+    assert [value for _, _, value, _ in station.rules.observed] == [70, 80, 80]
+
+
+async def test_other_numerics_of_the_device_leave_the_rate_to_the_ecg(station: Station) -> None:
+    await station.service.take(PATIENT, [station.reading(70, type="pulse")])
+    await station.service.take_ecg_rate(PATIENT, 80, station.ward.clock.now())
+    assert [(kind, value) for _, kind, value, _ in station.rules.observed] == [("pulse", 70), ("heart_rate", 80)]
+
+
+async def test_the_devices_own_rate_is_remembered_through_a_restart(station: Station) -> None:
+    await station.service.record(PATIENT, [station.reading(70)])
+    restarted = Station(station.ward)
+    await restarted.service.take_ecg_rate(PATIENT, 80, station.ward.clock.now() + timedelta(seconds=1))
+    assert restarted.rules.observed == []
+
+
+def test_without_the_extra_the_start_says_so_once_and_nothing_is_analysed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sleepecg", None)
+    with structlog.testing.capture_logs() as logs:
+        wire(Settings(data_dir=tmp_path))
+    assert [line["event"] for line in logs] == ["ecg.not_analysed"]
+    with structlog.testing.capture_logs() as logs:
+        wire(Settings(data_dir=tmp_path, ecg_heart_rate=False))
+    assert logs == []
+
+
+async def test_an_ecg_is_not_analysed_where_that_is_switched_off(tmp_path: Path, bed: Bed) -> None:
+    for is_on in (True, False):
+        services = wire(Settings(data_dir=tmp_path, ecg_heart_rate=is_on))
+        vitals = services.get(VitalsService)
+        frame = decode_msgpack(_sent(bed, rate=80, seconds=1)[0])
+        assert isinstance(frame, Waveform)
+        await vitals.accept("P1", frame)
+        assert len(services.get(EcgMonitor)) == is_on
