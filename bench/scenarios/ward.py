@@ -33,6 +33,16 @@ MOST_SERVER_SHARE = 0.95
 #: Who takes longer to say that everything was taken had a queue of frames.
 LONGEST_FLUSH_SECONDS = 2.0
 
+#: So many heart rates a second for each patient, or seconds of signal were left out for want of time.
+FEWEST_HEART_RATES = 0.95
+
+#: What the server counts when it does less than it should, and what that is.
+LEFT_OUT = {
+    "tocsin_vitals_frames_dropped_total": "frames dropped",
+    "tocsin_vitals_slow_downs_total": "devices asked to slow down",
+    "tocsin_ecg_skipped_total": "ECG frames or heart rates left out",
+}
+
 #: Attempts end when the answer is known to this share of itself.
 FINE_ENOUGH = 0.05
 
@@ -50,9 +60,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--most", type=int, default=WANTED_PATIENTS, help="no attempt has more patients")
     parser.add_argument("--attempts", type=int, default=7, help="attempts at most")
     parser.add_argument("--seconds", type=float, default=30, help="how long an attempt has to hold")
-    parser.add_argument("--warm-up", type=float, default=5, help="seconds of streaming before the first look")
+    parser.add_argument("--warm-up", type=float, default=15, help="seconds of streaming before the first look")
     parser.add_argument("--memory-patients", type=int, default=200, help="patients while memory is measured")
     parser.add_argument("--memory-seconds", type=float, default=90, help="how long they stream; strips last 60 s")
+
+
+#: The server's own count of frames and readings that it has taken.
+_READINGS = "tocsin_vitals_readings_total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +82,6 @@ class Attempt:
     cost: Cost
     tally: Tally
     heart_rates: float
-    slow_downs: int
     why_not: str
 
 
@@ -153,25 +166,22 @@ def _attempt(patients: int, options: argparse.Namespace) -> Attempt:
         streaming(server, patients) as (_, devices),
     ):
         devices.stream(options.warm_up)
-        counted, sent = _readings(server), devices.sent
+        counted, sent = prometheus.total(server.metrics(), _READINGS) or 0.0, devices.sent
         cost = measure(server.process, devices, options.seconds)
         tally = devices.flush()
-        heart_rates = (_readings(server) - counted - (devices.sent - sent)) / cost.stretch.seconds
+        metrics = server.metrics()
+        readings = (prometheus.total(metrics, _READINGS) or 0.0) - counted
+        heart_rates = (readings - (devices.sent - sent)) / cost.stretch.seconds
         why_not = devices.verdict(tally)
-        slow_downs = devices.told["slow_down"]
         server.process.check()
-    if slow_downs:
-        why_not.append(f"the server said {slow_downs:,} times that it cannot keep up")
+    why_not += [f"{left:,.0f} {what}" for name, what in LEFT_OUT.items() if (left := prometheus.total(metrics, name))]
+    if 0 < heart_rates < FEWEST_HEART_RATES * patients:
+        why_not.append(f"{heart_rates:,.0f} heart rates a second")
     if cost.server_share >= MOST_SERVER_SHARE:
         why_not.append(f"{percent(cost.server_share)} of the core")
     if tally.seconds > LONGEST_FLUSH_SECONDS:
         why_not.append(f"{tally.seconds:.1f} s of frames waited at the end")
-    return Attempt(patients, cost, tally, max(0.0, heart_rates), slow_downs, "; ".join(why_not))
-
-
-def _readings(server: TocsinWard) -> float:
-    """Frames and readings that the server has taken, by its own count."""
-    return prometheus.total(server.metrics(), "tocsin_vitals_readings_total") or 0.0
+    return Attempt(patients, cost, tally, max(0.0, heart_rates), "; ".join(why_not))
 
 
 def _measure_memory(options: argparse.Namespace, result: Result) -> Memory:
