@@ -69,18 +69,21 @@ class ECGFrames:
             }
         )
 
-    def as_viewers_see_it(self, patient_id: str, number: int, timestamp: str) -> bytes:
-        """The JSON that Tocsin makes of that frame for its viewers; a peer is given it to send."""
+    def as_viewers_see_it(self, patient_id: str, number: int, timestamp: str, *, form: str = "json") -> bytes:
+        """What Tocsin makes of that frame for its viewers who read `json` or `binary`; a peer is given it to send."""
+        is_json, piece = form == "json", self._piece(number, 0)
         frame = {
             "patientId": patient_id,
             "type": "ecg",
             "sampleRate": SAMPLE_RATE_HZ,
-            "samples": [round(count * MILLIVOLTS_PER_COUNT, 6) for count in self._piece(number, 0)],
+            "samples": [round(count * MILLIVOLTS_PER_COUNT, 6) for count in piece] if is_json else piece.tobytes(),
             "unit": "mV",
             "lead": "II",
             "timestamp": timestamp,
         }
-        return json.dumps(frame, separators=(",", ":")).encode()
+        if is_json:
+            return json.dumps(frame, separators=(",", ":")).encode()
+        return _to_msgpack(frame | {"scale": MILLIVOLTS_PER_COUNT, "offset": 0.0})
 
     def _piece(self, number: int, begin: int) -> array[int]:
         return self._pieces[(number + begin) % len(self._pieces)]

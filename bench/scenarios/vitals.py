@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import statistics
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from bench.devices import Tally
 from bench.ecg import FRAMES_PER_SECOND
@@ -15,7 +16,7 @@ from bench.progress import say
 from bench.results import Result, Table
 from bench.running import SERVER_TROUBLE, is_here, running
 from bench.servers.ward import NodeWard, TocsinWard
-from bench.streaming import Cost, measure, note_disturbances, streaming
+from bench.streaming import Cost, Ward, measure, note_disturbances, streaming
 
 NAME = "vitals"
 SUMMARY = "CPU per received waveform frame, ours against ws on Node"
@@ -27,7 +28,7 @@ QUICK = ["--patients", "50", "--seconds", "3", "--warm-up", "1", "--rounds", "1"
 #: Heart beats are measured for themselves; everything else is as an operator has it.
 SETTINGS = {"TOCSIN_ECG_HEART_RATE": "false"}
 
-KINDS = (TocsinWard, NodeWard)
+KINDS: tuple[type[Ward], ...] = (TocsinWard, NodeWard)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -66,11 +67,13 @@ def run(options: argparse.Namespace) -> Result:
     return result
 
 
-def _take_turn(
-    kind: type[TocsinWard] | type[NodeWard], patients: int, options: argparse.Namespace, where: str, result: Result
-) -> Round:
+def _ward(kind: type[Ward], folder: Path, patients: int) -> Ward:
+    return NodeWard(folder) if kind is NodeWard else TocsinWard(folder, patients=patients, settings=SETTINGS)
+
+
+def _take_turn(kind: type[Ward], patients: int, options: argparse.Namespace, where: str, result: Result) -> Round:
     with (
-        running(lambda folder: kind(folder, patients=patients, settings=SETTINGS)) as server,
+        running(lambda folder: _ward(kind, folder, patients)) as server,
         streaming(server, patients) as (_, devices),
     ):
         devices.stream(options.warm_up)
@@ -87,7 +90,7 @@ def _take_turn(
     return Round(kind.name, patients, cost, tally)
 
 
-def _report(result: Result, patients: int, kinds: list[type[TocsinWard] | type[NodeWard]], rounds: list[Round]) -> None:
+def _report(result: Result, patients: int, kinds: list[type[Ward]], rounds: list[Round]) -> None:
     rows = []
     spent: dict[str, float] = {}
     for kind in kinds:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -54,9 +53,10 @@ class TocsinWard(Tocsin):
         token = self._device_tokens[index % len(self._device_tokens)]
         return self._opening(f"/api/v1/vitals/ws/mobile?patient_id={patient_id(index)}", token)
 
-    def viewer_request(self, index: int) -> bytes:
-        """What opens the WebSocket of a viewer of this patient."""
-        return self._opening(f"/api/v1/vitals/ws/frontend?patient_id={patient_id(index)}", self.admin_token)
+    def viewer_request(self, index: int, *, form: str = "json") -> bytes:
+        """What opens the WebSocket of a viewer of this patient, who reads `json` or `binary`."""
+        path = f"/api/v1/vitals/ws/frontend?patient_id={patient_id(index)}&format={form}"
+        return self._opening(path, self.admin_token)
 
     def alerts_request(self) -> bytes:
         """What opens an event stream of the alerts of all patients."""
@@ -70,14 +70,15 @@ class TocsinWard(Tocsin):
 
 
 class NodeWard(Server):
-    """A WebSocket server that decodes, checks and keeps what devices send, and hands text on to all viewers."""
+    """A WebSocket server that decodes, checks and keeps what devices send, or hands it on to all viewers as it is."""
 
     name = "node_ws"
     title = "ws and @msgpack/msgpack (Node)"
     install = "npm ci --prefix bench/peers/ws"
 
-    def __init__(self, folder: Path, *, patients: int = 0, settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, folder: Path, *, relays: bool = False) -> None:
         super().__init__(folder)
+        self._path = "/relay" if relays else "/devices"
 
     @classmethod
     def missing(cls) -> str | None:
@@ -91,8 +92,8 @@ class NodeWard(Server):
 
     def device_request(self, index: int) -> bytes:
         """What opens the WebSocket of the device of this patient."""
-        return opening(f"{HOST}:{self.port}", f"/devices?patient_id={patient_id(index)}")
+        return opening(f"{HOST}:{self.port}", f"{self._path}?patient_id={patient_id(index)}")
 
-    def viewer_request(self, index: int) -> bytes:
-        """What opens the WebSocket of a viewer."""
+    def viewer_request(self, index: int, *, form: str = "json") -> bytes:
+        """What opens the WebSocket of a viewer, who gets what is sent in the form in which it is."""
         return opening(f"{HOST}:{self.port}", f"/viewers?patient_id={patient_id(index)}")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from itertools import pairwise
 
+import pytest
+
 from app.modules.vitals.decoding import decode_msgpack
-from app.modules.vitals.encoding import encode_json
+from app.modules.vitals.encoding import encode_json, encode_msgpack
 from app.modules.vitals.frames import Waveform
 from app.modules.vitals.samples import Counts
 from bench.ecg import (
@@ -52,8 +55,9 @@ def test_frames_go_through_the_signal_and_begin_anew() -> None:
     assert counts(0, begin=7) == counts(7) != counts(0)
 
 
-def test_the_peers_viewers_get_the_bytes_that_ours_get() -> None:
-    assert ECGFrames(SIGNAL).as_viewers_see_it("P1", 5, TIMESTAMP) == encode_json("P1", waveform(5))
+@pytest.mark.parametrize(("form", "encode"), [("json", encode_json), ("binary", encode_msgpack)])
+def test_the_peers_viewers_get_the_bytes_that_ours_get(form: str, encode: Callable[[str, Waveform], bytes]) -> None:
+    assert ECGFrames(SIGNAL).as_viewers_see_it("P1", 5, TIMESTAMP, form=form) == encode("P1", waveform(5))
 
 
 def test_timestamps_are_as_tocsin_writes_them_also_on_a_whole_second() -> None:

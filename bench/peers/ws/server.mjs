@@ -1,5 +1,5 @@
-// ws with @msgpack/msgpack: devices send waveforms, each is checked and kept for a minute; viewers get what is
-// sent as text. Run as `node server.mjs PORT`.
+// ws with @msgpack/msgpack: what comes at /devices are waveforms, each of which is checked and kept for a minute;
+// what comes at /relay goes to all viewers as it is. Run as `node server.mjs PORT`.
 import { decode } from "@msgpack/msgpack";
 import { WebSocket, WebSocketServer } from "ws";
 
@@ -61,20 +61,20 @@ function take(patientId, data) {
   kept.add(frame.samples, startedAt);
 }
 
-function relay(data) {
-  for (const viewer of viewers) if (viewer.readyState === WebSocket.OPEN) viewer.send(data, { binary: false });
+function relay(data, isBinary) {
+  for (const viewer of viewers) if (viewer.readyState === WebSocket.OPEN) viewer.send(data, { binary: isBinary });
 }
 
-function serveDevice(socket, patientId) {
+function serve(socket, act) {
   let frames = 0;
   let errors = 0;
   socket.on("message", (data, isBinary) => {
     try {
-      if (isBinary) take(patientId, data);
-      else if (data.length < 100 && data.includes("flush")) {
+      if (!isBinary && data.length < 100) {
         socket.send(JSON.stringify({ event: "flushed", id: JSON.parse(data).id, frames, errors }));
         return;
-      } else relay(data);
+      }
+      act(data, isBinary);
       frames += 1;
     } catch (error) {
       errors += 1;
@@ -86,11 +86,12 @@ function serveDevice(socket, patientId) {
 const server = new WebSocketServer({ port: Number(process.argv[2]), host: "127.0.0.1", backlog: 4096 });
 server.on("connection", (socket, request) => {
   const url = new URL(request.url, "http://127.0.0.1");
-  if (url.pathname === "/devices") {
-    serveDevice(socket, url.searchParams.get("patient_id"));
-    return;
+  const patientId = url.searchParams.get("patient_id");
+  if (url.pathname === "/devices") serve(socket, (data) => take(patientId, data));
+  else if (url.pathname === "/relay") serve(socket, relay);
+  else {
+    viewers.add(socket);
+    socket.on("close", () => viewers.delete(socket));
   }
-  viewers.add(socket);
-  socket.on("close", () => viewers.delete(socket));
 });
 process.on("SIGTERM", () => process.exit(0));
