@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench.devices import Devices, MakeMessage, Stretch
+from bench.devices import Devices, MakeMessage, Stretch, Tally
 from bench.ecg import ECGFrames, made_up_counts
 from bench.machine import SERVER_CORE, busy_seconds, can_pin
 from bench.process import ServerProcess
@@ -17,6 +17,9 @@ from bench.websocket import BINARY, masked
 from bench.wire import Poll
 
 Ward = TocsinWard | NodeWard
+
+#: A core that is busier than this may not have let the server keep the pace.
+FULL_SHARE = 0.9
 
 #: The load counts as the bottleneck from here on, as a share of its core.
 MOST_LOAD_SHARE = 0.8
@@ -33,13 +36,21 @@ class Cost:
     """What a server has done while devices streamed.
 
     Attributes:
+        tally: what it said after the last frame.
+        cpu_seconds: for all of these frames.
         server_share: of one core; `others_share` likewise, of the server's core, by anybody else.
     """
 
     stretch: Stretch
+    tally: Tally
     cpu_seconds: float
     server_share: float
     others_share: float
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the server itself filled its core, and may not have kept the pace."""
+        return self.server_share > FULL_SHARE
 
     @property
     def us_per_frame(self) -> float:
@@ -75,12 +86,17 @@ def measure(
     process: ServerProcess, devices: Devices, seconds: float, on_tick: Callable[[int], None] | None = None
 ) -> Cost:
     """Stream for so long, and see what it costs; see `Devices.stream`."""
+    devices.flush()
     gc.collect()
     cpu_before, busy_before = process.cpu_seconds(), busy_seconds(SERVER_CORE)
     stretch = devices.stream(seconds, on_tick)
     cpu, busy = process.cpu_seconds() - cpu_before, busy_seconds(SERVER_CORE) - busy_before
     others = max(0.0, busy - cpu) / stretch.seconds if can_pin() else 0.0
-    return Cost(stretch, cpu, cpu / stretch.seconds, others)
+    tally, share = devices.flush(), cpu / stretch.seconds
+    if share + others > FULL_SHARE:
+        # What still waited was taken in the meantime; it belongs to these frames.
+        cpu = process.cpu_seconds() - cpu_before
+    return Cost(stretch, tally, cpu, share, others)
 
 
 def note_disturbances(result: Result, costs: list[Cost], where: str) -> None:

@@ -176,10 +176,9 @@ def _take_turn(patients: int, options: argparse.Namespace, where: str, result: R
             devices.stream(WARM_UP_SECONDS, crossings.begin)
             viewers.begin()
             cost = measure(server.process, devices, options.seconds, crossings.step)
-            tally = devices.flush()
             viewers.wait_for(devices.number - 1)
             _wait_for_alerts(poll, crossings)
-            faults = [*devices.verdict(tally), *viewers.verdict(devices.number - 1), *crossings.verdict()]
+            faults = [*devices.verdict(cost.tally), *viewers.verdict(devices.number - 1), *crossings.verdict()]
             faults += [f"the alert stream was cut off: {alerts.ended}"] if alerts.ended else []
             server.process.check()
         finally:

@@ -103,7 +103,7 @@ def _take_turn(kind: type[Ward], form: str, options: argparse.Namespace, where: 
             viewers.begin()
             cost = measure(server.process, devices, options.seconds)
             viewers.wait_for(devices.number - 1)
-            faults = [*devices.verdict(devices.flush()), *viewers.verdict(devices.number - 1)]
+            faults = [*devices.verdict(cost.tally), *viewers.verdict(devices.number - 1)]
             server.process.check()
         finally:
             viewers.close()

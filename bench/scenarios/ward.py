@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from bench import prometheus
-from bench.devices import Tally
 from bench.ecg import FRAMES_PER_SECOND, SAMPLE_RATE_HZ
 from bench.machine import raise_file_limit
 from bench.measures import number, percent
@@ -80,7 +79,6 @@ class Attempt:
 
     patients: int
     cost: Cost
-    tally: Tally
     heart_rates: float
     why_not: str
 
@@ -153,7 +151,7 @@ def _attempt_all(options: argparse.Namespace, result: Result) -> list[Attempt]:
         say(
             f"{patients:,} patients: server {percent(one.cost.server_share)}, load "
             f"{percent(one.cost.stretch.load_share)}, {one.heart_rates:.0f} heart rates/s, "
-            f"flushed in {one.tally.seconds:.2f} s; {one.why_not or 'holds'}"
+            f"flushed in {one.cost.tally.seconds:.2f} s; {one.why_not or 'holds'}"
         )
         search.learn(patients, holds=not one.why_not, server_share=one.cost.server_share)
     result.raw += [asdict(one) for one in attempts]
@@ -168,20 +166,19 @@ def _attempt(patients: int, options: argparse.Namespace) -> Attempt:
         devices.stream(options.warm_up)
         counted, sent = prometheus.total(server.metrics(), _READINGS) or 0.0, devices.sent
         cost = measure(server.process, devices, options.seconds)
-        tally = devices.flush()
         metrics = server.metrics()
         readings = (prometheus.total(metrics, _READINGS) or 0.0) - counted
         heart_rates = (readings - (devices.sent - sent)) / cost.stretch.seconds
-        why_not = devices.verdict(tally)
+        why_not = devices.verdict(cost.tally)
         server.process.check()
     why_not += [f"{left:,.0f} {what}" for name, what in LEFT_OUT.items() if (left := prometheus.total(metrics, name))]
     if 0 < heart_rates < FEWEST_HEART_RATES * patients:
         why_not.append(f"{heart_rates:,.0f} heart rates a second")
     if cost.server_share >= MOST_SERVER_SHARE:
         why_not.append(f"{percent(cost.server_share)} of the core")
-    if tally.seconds > LONGEST_FLUSH_SECONDS:
-        why_not.append(f"{tally.seconds:.1f} s of frames waited at the end")
-    return Attempt(patients, cost, tally, max(0.0, heart_rates), "; ".join(why_not))
+    if cost.tally.seconds > LONGEST_FLUSH_SECONDS:
+        why_not.append(f"{cost.tally.seconds:.1f} s of frames waited at the end")
+    return Attempt(patients, cost, max(0.0, heart_rates), "; ".join(why_not))
 
 
 def _measure_memory(options: argparse.Namespace, result: Result) -> Memory:
@@ -207,7 +204,7 @@ def _report(result: Result, options: argparse.Namespace, attempts: list[Attempt]
         (
             f"{one.patients:,}",
             number(one.cost.stretch.frames / one.cost.stretch.seconds),
-            f"{one.tally.accepted:,}",
+            f"{one.cost.tally.accepted:,}",
             number(one.heart_rates),
             number(one.cost.us_per_frame),
             percent(one.cost.server_share),
