@@ -15,16 +15,20 @@ from bench import machine, report
 from bench.progress import say
 from bench.results import Result
 from bench.running import SERVER_TROUBLE
-from bench.scenarios import churn, fanout, idle, latency, slow, storm
+from bench.scenarios import beats, churn, fanout, idle, latency, live, slow, storm, viewers, vitals, ward
 from bench.tables import result_as_text
 
-SCENARIOS: dict[str, ModuleType] = {scenario.NAME: scenario for scenario in (fanout, latency, idle, storm, slow, churn)}
+SCENARIOS: dict[str, ModuleType] = {
+    scenario.NAME: scenario
+    for scenario in (fanout, latency, idle, storm, slow, churn, vitals, viewers, ward, live, beats)
+}
 
 _DESCRIPTION = """\
 Measures Tocsin against its peers, each server on one core and the load on another.
 
-Every event is counted at every subscriber: one that is lost, doubled or out of order makes the run
-a failed one, with exit status 1. A missed target is printed, and fails nothing."""
+Every event is counted at every subscriber, and every frame of vital signs at the server and at every
+viewer: one that is lost, doubled or out of order makes the run a failed one, with exit status 1.
+A missed target is printed, and fails nothing."""
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -34,7 +38,9 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
 _MORE_EXAMPLES = """\
   python -m bench all --json results.json
   python -m bench all --quick
-  python -m bench report results.json --into docs/performance.md"""
+  python -m bench all --only vitals,viewers,ward,live,beats --json vitals.json
+  python -m bench report results.json --into docs/performance.md
+  python -m bench report vitals.json --into docs/performance.md --section vitals"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_json(part)
         part.set_defaults(act=_run_one, scenario=name)
     everything = parts.add_parser("all", help="every scenario in a row, with its default options")
+    everything.add_argument("--only", type=_scenarios, default=list(SCENARIOS), help="these alone, comma-separated")
     everything.add_argument("--quick", action="store_true", help="small numbers, to see that everything runs")
     _add_json(everything)
     everything.set_defaults(act=_run_all)
@@ -80,6 +87,15 @@ def _parser() -> argparse.ArgumentParser:
     report.add_options(rendering)
     rendering.set_defaults(act=report.run)
     return parser
+
+
+def _scenarios(text: str) -> list[str]:
+    """`vitals,viewers` as names."""
+    names = text.split(",")
+    for name in names:
+        if name not in SCENARIOS:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(SCENARIOS)}")
+    return names
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +108,8 @@ def _run_one(options: argparse.Namespace) -> int:
 
 def _run_all(options: argparse.Namespace) -> int:
     results = []
-    for name, scenario in SCENARIOS.items():
+    for name in options.only:
+        scenario = SCENARIOS[name]
         own_options = _parser().parse_args([name, *(scenario.QUICK if options.quick else [])])
         try:
             results.append(_run(name, own_options))

@@ -15,8 +15,10 @@ from pathlib import Path
 
 SERVER_CORE, LOAD_CORE = 0, 1
 _ROOT = Path(__file__).resolve().parents[1]
-_BETTER_SSE = _ROOT / "bench/peers/better-sse/node_modules/better-sse/package.json"
-_PACKAGES = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "sse-starlette")
+_NODE_PACKAGES = {"better-sse": "better-sse", "ws": "ws", "@msgpack/msgpack": "ws"}
+_PACKAGES = (
+    "fastapi", "starlette", "uvicorn", "uvloop", "httptools", "websockets", "msgspec", "sleepecg", "sse-starlette",
+)  # fmt: skip
 
 
 def can_pin() -> bool:
@@ -90,8 +92,10 @@ def describe() -> dict[str, str]:
     }.items():
         if version := _first_line(command):
             described[name] = version
-    with suppress(OSError):
-        described["better-sse"] = json.loads(_BETTER_SSE.read_text())["version"]
+    for package, folder in _NODE_PACKAGES.items():
+        with suppress(OSError):
+            manifest = _ROOT / "bench/peers" / folder / "node_modules" / package / "package.json"
+            described[package] = json.loads(manifest.read_text())["version"]
     if version := _debian_version("libnginx-mod-nchan"):
         described["nchan"] = version
     return described

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bench.servers import PEERS
 
@@ -13,19 +13,27 @@ def counts(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
 
-def peers(text: str) -> list[str]:
-    """`nchan,floor` as names; `none` for nobody."""
-    names = [] if text == "none" else text.split(",")
-    for name in names:
-        if name not in PEERS:
-            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(PEERS)}")
-    return names
+def add_peers(
+    parser: argparse.ArgumentParser, default: Sequence[str] | None = None, *, among: Iterable[str] = tuple(PEERS)
+) -> None:
+    """
+    Args:
+        default: the names of those that are measured when nothing is said; all of them when left out.
+        among: the names that can be given.
+    """
+    names = list(among)
 
+    def peers(text: str) -> list[str]:
+        """`nchan,floor` as names; `none` for nobody."""
+        wanted = [] if text == "none" else text.split(",")
+        for name in wanted:
+            if name not in names:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(names)}")
+        return wanted
 
-def add_peers(parser: argparse.ArgumentParser, default: Sequence[str] = tuple(PEERS)) -> None:
     parser.add_argument(
         "--peers",
         type=peers,
-        default=list(default),
-        help=f"comma-separated, of {', '.join(PEERS)}; `none` for ours alone",
+        default=names if default is None else list(default),
+        help=f"comma-separated, of {', '.join(names)}; `none` for ours alone",
     )

@@ -10,13 +10,14 @@ from typing import Any
 from bench.results import Result
 from bench.tables import as_markdown, checks_table
 
-BEGIN = "<!-- results: made by `python -m bench report`; do not edit by hand -->"
-END = "<!-- end of results -->"
+BEGIN = "<!-- results{}: made by `python -m bench report`; do not edit by hand -->"
+END = "<!-- end of results{} -->"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, help="the results that --json wrote")
     parser.add_argument("--into", type=Path, metavar="PAGE", help="put them between the markers of this page")
+    parser.add_argument("--section", metavar="NAME", help="its markers of this name, as in `results of NAME`")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -24,12 +25,12 @@ def run(options: argparse.Namespace) -> int:
     if options.into is None:
         print(rendered)
         return 0
-    page = options.into.read_text()
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"{options.into} lacks the markers {BEGIN} and {END}")
-    options.into.write_text(f"{before}{BEGIN}\n\n{rendered}\n\n{END}{after}")
+    begin, end = (mark.format(f" of {options.section}" if options.section else "") for mark in (BEGIN, END))
+    before, found_begin, rest = options.into.read_text().partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise SystemExit(f"{options.into} lacks the markers {begin} and {end}")
+    options.into.write_text(f"{before}{begin}\n\n{rendered}\n\n{end}{after}")
     return 0
 
 

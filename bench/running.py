@@ -19,12 +19,14 @@ from bench.progress import say
 from bench.publisher import PublishRefusedError
 from bench.results import Result
 from bench.servers import PEERS, Server
+from bench.websocket import BrokenFrameError
 
 S = TypeVar("S", bound=Server)
 
 #: What a server can do to a run; it ends the round of that server, and no other.
 SERVER_TROUBLE = (
     BrokenAnswerError,
+    BrokenFrameError,
     OpeningError,
     OverdueError,
     PublishRefusedError,
@@ -54,12 +56,13 @@ def loaded(server: Server, *, published: int = 0) -> Iterator[Load]:
 
 def chosen_peers(names: Sequence[str], result: Result) -> list[type[Server]]:
     """The peers of these names that are here; those that are not are named in the result, with how to get them."""
-    peers = []
-    for name in names:
-        peer = PEERS[name]
-        if missing := peer.missing():
-            result.notes.append(f"{peer.title} was not measured, because {missing} is missing: {peer.install}")
-            say(result.notes[-1])
-        else:
-            peers.append(peer)
-    return peers
+    return [PEERS[name] for name in names if is_here(PEERS[name], result)]
+
+
+def is_here(peer: type[Server], result: Result) -> bool:
+    """Whether it can be measured; where not, the result says why, and how to get it."""
+    missing = peer.missing()
+    if missing:
+        result.notes.append(f"{peer.title} was not measured, because {missing} is missing: {peer.install}")
+        say(result.notes[-1])
+    return missing is None

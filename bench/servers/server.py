@@ -62,7 +62,11 @@ class Server(ABC):
 
     def load(self, *, published: int = 0) -> Load:
         """A load on this server, with nobody connected yet."""
-        return Load((HOST, self.port), self.dialect, self.subscribe_request, self.publish_request, published=published)
+        return Load(self.address, self.dialect, self.subscribe_request, self.publish_request, published=published)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return (HOST, self.port)
 
     def __enter__(self) -> Self:
         self.process = self.launch()

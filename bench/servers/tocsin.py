@@ -45,7 +45,7 @@ class Tocsin(Server):
             "PYTHONPATH": str(ROOT),
             **(settings or {}),
         }
-        self._admin_token = ""
+        self.admin_token = ""
         self._nurse_tokens: list[str] = []
 
     @property
@@ -65,20 +65,19 @@ class Tocsin(Server):
     def prepare(self) -> None:
         self._create_admin()
         with httpx.Client(base_url=self.url, timeout=START_SECONDS) as http:
-            self._admin_token = self._sign_in(http, ADMIN)
-            http.headers["Authorization"] = f"Bearer {self._admin_token}"
-            self._call(http, "POST", "/api/v1/patients", {"id": PATIENT_ID})
+            self.admin_token = self.sign_in(http, ADMIN)
+            http.headers["Authorization"] = f"Bearer {self.admin_token}"
+            self.call(http, "POST", "/api/v1/patients", {"id": PATIENT_ID})
             for number in range(self.nurses):
-                user = {"email": _nurse(number), "roles": ["nurse"], "password": self._password}
-                user_id = self._call(http, "POST", "/api/v1/users", user).json()["id"]
-                self._call(http, "PUT", f"/api/v1/patients/{PATIENT_ID}/care-team/{user_id}")
-                self._nurse_tokens.append(self._sign_in(http, _nurse(number)))
+                user_id = self.create_user(http, _nurse(number), "nurse")
+                self.call(http, "PUT", f"/api/v1/patients/{PATIENT_ID}/care-team/{user_id}")
+                self._nurse_tokens.append(self.sign_in(http, _nurse(number)))
 
     def sign_in_again(self) -> None:
         """Get new tokens, before the old ones end in a run that takes longer than they hold."""
         with httpx.Client(base_url=self.url, timeout=START_SECONDS) as http:
-            self._admin_token = self._sign_in(http, ADMIN)
-            self._nurse_tokens = [self._sign_in(http, _nurse(number)) for number in range(self.nurses)]
+            self.admin_token = self.sign_in(http, ADMIN)
+            self._nurse_tokens = [self.sign_in(http, _nurse(number)) for number in range(self.nurses)]
 
     def subscribe_request(self, index: int, cursor: str | None) -> bytes:
         resume = f"Last-Event-ID: {cursor}\r\n" if cursor else ""
@@ -90,7 +89,7 @@ class Tocsin(Server):
         ).encode()
 
     def publish_request(self, number: int) -> bytes:
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._admin_token}"}
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.admin_token}"}
         return post(self.publish_path, raise_request(number, filling=self.filling), headers)
 
     def metrics(self) -> str:
@@ -104,14 +103,22 @@ class Tocsin(Server):
             capture_output=True, timeout=START_SECONDS,
         )  # fmt: skip
 
-    def _sign_in(self, http: httpx.Client, email: str) -> str:
+    def create_user(self, http: httpx.Client, email: str, role: str) -> str:
+        """A new user who signs in with the password of them all; gives the user's id."""
+        user = {"email": email, "roles": [role], "password": self._password}
+        user_id: str = self.call(http, "POST", "/api/v1/users", user).json()["id"]
+        return user_id
+
+    def sign_in(self, http: httpx.Client, email: str) -> str:
+        """A token of this user."""
         form = {"username": email, "password": self._password}
         answer = http.post("/api/v1/login/access-token", data=form).raise_for_status()
         token: str = answer.json()["access_token"]
         return token
 
     @staticmethod
-    def _call(http: httpx.Client, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    def call(http: httpx.Client, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        """A request that must succeed."""
         return http.request(method, path, json=body).raise_for_status()
 
 

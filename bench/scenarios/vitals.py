@@ -1,0 +1,127 @@
+"""What it costs a server to receive waveforms: decoded, checked, and kept for a minute."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.ecg import FRAMES_PER_SECOND
+from bench.machine import raise_file_limit
+from bench.measures import number, percent, ratio
+from bench.options import add_peers, counts
+from bench.progress import say
+from bench.results import Result, Table
+from bench.running import SERVER_TROUBLE, is_here, running
+from bench.servers.ward import NodeWard, TocsinWard
+from bench.streaming import Cost, Ward, measure, note_disturbances, streaming
+
+NAME = "vitals"
+SUMMARY = "CPU per received waveform frame, ours against ws on Node"
+EXAMPLES = """\
+  python -m bench vitals
+  python -m bench vitals --patients 200 --rounds 1 --seconds 5"""
+QUICK = ["--patients", "50", "--seconds", "3", "--warm-up", "1", "--rounds", "1"]
+
+#: Heart beats are measured for themselves; everything else is as an operator has it.
+SETTINGS = {"TOCSIN_ECG_HEART_RATE": "false"}
+
+_BEHIND = (
+    "* sent, but not taken at that pace: the core was full. What waited at the end was taken afterwards, "
+    "and the time for it is in the CPU time per frame."
+)
+
+KINDS: tuple[type[Ward], ...] = (TocsinWard, NodeWard)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--patients", type=counts, default=[200, 1000], help="devices, comma-separated")
+    parser.add_argument("--seconds", type=float, default=20, help="how long each round measures")
+    parser.add_argument("--warm-up", type=float, default=10, help="seconds of streaming before that")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds in which every server has its turn")
+    add_peers(parser, among=(NodeWard.name,))
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One server's turn."""
+
+    server: str
+    patients: int
+    cost: Cost
+
+
+def run(options: argparse.Namespace) -> Result:
+    result = Result(NAME, vars(options))
+    kinds = [kind for kind in KINDS if kind is TocsinWard or (kind.name in options.peers and is_here(kind, result))]
+    raise_file_limit(max(options.patients) + 100)
+    for patients in options.patients:
+        rounds: list[Round] = []
+        for turn in range(1, options.rounds + 1):
+            for kind in kinds:
+                where = f"{kind.name}, {patients:,} patients, round {turn}"
+                try:
+                    rounds.append(_take_turn(kind, patients, options, where, result))
+                except SERVER_TROUBLE as error:
+                    result.failed(where, error)
+        result.raw += [asdict(one) for one in rounds]
+        _report(result, patients, kinds, rounds)
+    return result
+
+
+def _ward(kind: type[Ward], folder: Path, patients: int) -> Ward:
+    return NodeWard(folder) if kind is NodeWard else TocsinWard(folder, patients=patients, settings=SETTINGS)
+
+
+def _take_turn(kind: type[Ward], patients: int, options: argparse.Namespace, where: str, result: Result) -> Round:
+    with (
+        running(lambda folder: _ward(kind, folder, patients)) as server,
+        streaming(server, patients) as (_, devices),
+    ):
+        devices.stream(options.warm_up)
+        cost = measure(server.process, devices, options.seconds)
+        faults = devices.verdict(cost.tally)
+        server.process.check()
+    result.failures += [f"{where}: {fault}" for fault in faults]
+    say(
+        f"{where}: {cost.us_per_frame:.2f} µs CPU per frame, {cost.tally.accepted:,} accepted, "
+        f"server {percent(cost.server_share)}, load {percent(cost.stretch.load_share)}"
+        + "".join(f"; FAILED: {fault}" for fault in faults)
+    )
+    return Round(kind.name, patients, cost)
+
+
+def _report(result: Result, patients: int, kinds: list[type[Ward]], rounds: list[Round]) -> None:
+    rows = []
+    spent: dict[str, float] = {}
+    for kind in kinds:
+        turns = [one for one in rounds if one.server == kind.name]
+        if not turns:
+            rows.append((kind.title, *["FAILED"] * 6))
+            continue
+        spent[kind.name] = statistics.median(one.cost.us_per_frame for one in turns)
+        rows.append(
+            (
+                kind.title,
+                number(spent[kind.name]),
+                number(min(one.cost.us_per_frame for one in turns)),
+                number(statistics.median(one.cost.stretch.frames / one.cost.stretch.seconds for one in turns))
+                + ("*" if any(one.cost.is_behind for one in turns) else ""),
+                f"{min(one.cost.tally.accepted for one in turns):,}",
+                percent(statistics.median(one.cost.server_share for one in turns)),
+                percent(statistics.median(one.cost.stretch.load_share for one in turns)),
+            )
+        )
+    columns = (
+        "server", "CPU µs per frame", "in the best round", "frames/s", "frames accepted in a round, all",
+        "server's core", "load's core",
+    )  # fmt: skip
+    title = f"{patients:,} devices, {FRAMES_PER_SECOND} frames a second each, medians of the rounds"
+    result.tables.append(Table(title, columns, rows))
+    if any("*" in row[3] for row in rows) and _BEHIND not in result.notes:
+        result.notes.append(_BEHIND)
+    note_disturbances(result, [one.cost for one in rounds], f"With {patients:,} devices")
+    node = spent.get(NodeWard.name)
+    claim = f"CPU per received frame, Tocsin ÷ ws on Node, {patients:,} devices"
+    result.check_at_most(claim, ratio(spent.get(TocsinWard.name), node), 1.0)
