@@ -59,6 +59,10 @@ T_WAVE_SECONDS: Final = 0.5
 LEAST_QUALITY: Final = 0.45
 LEAST_QUALITY_TO_STAY: Final = 0.33
 
+#: Quality is that of so much signal, and of so many beats where they are fewer: what noise there is now shows soon.
+JUDGED_SECONDS: Final = 5.0
+FEWEST_BEATS: Final = 4
+
 #: Of a signal that varies less than this, in millivolts, the electrode delivers nothing: skin and amplifier
 #: alone make more, and breathing moves the baseline.
 DEAD_RANGE: Final = 0.005
@@ -234,10 +238,12 @@ def _quality(
     rate_hz: float,
 ) -> float:
     """Likeness less unrest: at most 1, and below 0 for most noise."""
-    count = len(peaks)
-    if count == 0 or len(size) - peaks[-1] > ASYSTOLE_SECONDS * rate_hz:
+    if len(peaks) == 0 or len(size) - peaks[-1] > ASYSTOLE_SECONDS * rate_hz:
         return -1.0
-    ordinary = size[::3]
+    newest = max(FEWEST_BEATS, int((peaks >= len(size) - JUDGED_SECONDS * rate_hz).sum()))
+    shapes, sizes = shapes[-newest:], sizes[-newest:]
+    count = len(shapes)
+    ordinary = size[-round(JUDGED_SECONDS * rate_hz) :: 2]
     middle = len(ordinary) // 2
     usual: float = sorted(sizes.tolist())[count // 2]
     unrest = float(np.partition(ordinary, middle)[middle]) / usual
