@@ -18,7 +18,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sleepecg.heartbeats import detect_heartbeats
+
+from app.modules.vitals.ecg.detector import find_peaks
 
 STEP_SECONDS: Final = 0.04
 
@@ -162,7 +163,7 @@ def _beats(
         peaks = np.empty(0, np.intp)
     else:
         # Its filters are remembered for each rate, so that there must not be too many.
-        peaks = detect_heartbeats(signal, round(rate_hz))
+        peaks = find_peaks(signal, round(rate_hz))
         peaks = peaks[(peaks >= beside) & (peaks < len(signal) - beside)]
     shapes = step[peaks[:, None] + np.arange(-beside, beside + 1)]
     sizes = np.abs(shapes)
