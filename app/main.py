@@ -51,6 +51,7 @@ from app.modules.patients.service import PatientService
 from app.modules.users.router import router as users_router
 from app.modules.users.service import UserService
 from app.modules.vitals.access import VitalsAccess
+from app.modules.vitals.intake import Intake
 from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.rights import SocketRights
 from app.modules.vitals.router import router as vitals_router
@@ -136,6 +137,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
         VitalsViewers, VitalsViewers(bus, metrics, slow_consumer_seconds=settings.slow_consumer_seconds)
     )
     vitals = services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
+    services.add(Intake, Intake())
     services.add(VitalsAccess, VitalsAccess(care_team))
     services.add(SocketRights, SocketRights(access, auth, clock))
 

@@ -23,6 +23,10 @@ class Bus(Protocol):
         """Hand the message to every subscriber of the subject; returns at once."""
         ...
 
+    def is_heard(self, subject: str) -> bool:
+        """Whether anybody may be listening; what nobody hears need not be made."""
+        ...
+
     def subscribe(self, subject: str, handler: Handler) -> Unsubscribe:
         """Call `handler` with each message until the returned function is called."""
         ...
@@ -45,6 +49,9 @@ class InProcessBus:
             except Exception:
                 # One subscriber's error must not keep the message from the others.
                 _log.exception("bus.handler_failed", subject=subject)
+
+    def is_heard(self, subject: str) -> bool:
+        return subject in self._handlers
 
     def subscribe(self, subject: str, handler: Handler) -> Unsubscribe:
         place = object()

@@ -66,6 +66,22 @@ class Metrics:
         self.vitals_refused = Counter(
             "tocsin_vitals_frames_refused", "Vitals frames answered with an error.", ["code"], registry=r
         )
+        self.vitals_missing = Counter(
+            "tocsin_vitals_frames_missing", "Numbers that devices have left out, as far as noticed at once.", registry=r
+        )
+        self.vitals_reordered = Counter(
+            "tocsin_vitals_frames_reordered", "Missing frames that came late after all.", registry=r
+        )
+        self.vitals_repeated = Counter(
+            "tocsin_vitals_frames_repeated", "Frames whose number had been there before.", registry=r
+        )
+        self.vitals_restarts = Counter(
+            "tocsin_vitals_sequence_restarts", "Devices that began to number their frames anew.", registry=r
+        )
+        self.vitals_dropped = Counter(
+            "tocsin_vitals_frames_dropped", "Waveform frames dropped before they were read, by overload.", registry=r
+        )
+        self.vitals_slow_downs = Counter("tocsin_vitals_slow_downs", "Devices asked to slow down.", registry=r)
         self.vitals_unruled = Counter(
             "tocsin_vitals_unruled", "Readings stored, but not ruled on because the rules failed.", registry=r
         )

@@ -104,7 +104,7 @@ def test_an_alert_says_what_and_against_which_limit(fields: dict[str, Any], mess
     assert model_of(event(**fields)).open_alerts()[0].message == message
 
 
-SILENT = {
+SILENT: dict[str, Any] = {
     "kind": "technical", "vitalType": "device", "priority": "medium", "tier": "moderate",
     "vitalsWindow": [], "threshold": None, "unit": None, "reasons": ["device silent since 2026-01-02T03:04:05Z"],
 }  # fmt: skip

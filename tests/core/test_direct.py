@@ -15,8 +15,7 @@ import uvloop
 from structlog.testing import capture_logs
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.core import direct
-from app.core.direct import DirectStream, LendingSocketProtocol, protocols
+from app.core.direct import DirectStream, LendingSocketProtocol, guard, protocols
 from app.core.limits import ConnectionLimits
 from app.core.metrics import Metrics
 from tests.modules.alerts.steps import STREAM, alert_socket, directly_or_not, nurse_and_admin
@@ -34,7 +33,7 @@ def names(headers: Iterable[tuple[str, str]]) -> set[str]:
 
 def is_direct(server: RunningServer) -> bool:
     """Whether the open streams have their connections to themselves."""
-    return any(isinstance(c, direct.DirectStream) for c in server.server.server_state.connections)
+    return any(isinstance(c, DirectStream) for c in server.server.server_state.connections)
 
 
 @dataclass
@@ -216,8 +215,8 @@ def test_with_the_uvicorn_that_is_installed_connections_are_given_away_and_lent(
 def test_a_uvicorn_that_lacks_what_is_relied_on_is_used_as_it_is_with_one_line_that_names_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    relied_on = (*direct._RELIED_ON, (HttpToolsProtocol.connection_made, {"transport", "a_new_name"}))
-    monkeypatch.setattr(direct, "_RELIED_ON", relied_on)
+    relied_on = (*guard._RELIED_ON, (HttpToolsProtocol.connection_made, {"transport", "a_new_name"}))
+    monkeypatch.setattr(guard, "_RELIED_ON", relied_on)
     with capture_logs() as logs:
         chosen = protocols(limits())
 
@@ -228,7 +227,7 @@ def test_a_uvicorn_that_lacks_what_is_relied_on_is_used_as_it_is_with_one_line_t
 
 
 async def test_the_server_works_with_what_it_falls_back_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(direct, "_RELIED_ON", ((HttpToolsProtocol.connection_made, {"a_new_name"}),))
+    monkeypatch.setattr(guard, "_RELIED_ON", ((HttpToolsProtocol.connection_made, {"a_new_name"}),))
     async with serving(tmp_path) as server:
         await nurse_and_admin(server)
         socket = alert_socket(server, "nurse", role="nurse", patient_id="P1")

@@ -16,11 +16,12 @@ from starlette.types import Scope as ASGIScope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.core.access import AccessChanges, Scope
-from app.core.direct import as_chunk, as_text_frame, borrow, take_over
+from app.core.direct import as_chunk, borrow, take_over
 from app.core.errors import POLICY_VIOLATION, AppError, InvalidField, field_path
 from app.core.limits import ConnectionLimits
 from app.core.security import Authenticator, Principal, TokenExpired
 from app.core.sinks import LINGER_SECONDS, ASGISink, Sink, as_line, unframed
+from app.core.websocket_frames import as_text_frame
 from app.modules.alerts.encoding import ClosingReason, EventStreamEncoding, SocketEncoding, Wire
 from app.modules.alerts.errors import Draining
 from app.modules.alerts.lifecycle import EventType

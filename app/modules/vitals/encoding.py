@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from app.core.timestamps import from_rfc3339, to_rfc3339
+from app.core.timestamps import to_rfc3339
 from app.modules.vitals.fields import FrameError
 from app.modules.vitals.frames import Flush, Reading, Waveform, wire_number, wire_value
 from app.modules.vitals.samples import Counts
+from app.modules.vitals.sequence import Sequence
 
-
-class _Head(msgspec.Struct):
-    """As much of a viewer's frame as says what it is about."""
-
-    type: str
-    timestamp: str
-
-
-_head = msgspec.json.Decoder(_Head)
 _to_json = msgspec.json.Encoder().encode
 _to_msgpack = msgspec.msgpack.Encoder().encode
 
@@ -51,11 +41,14 @@ def encode_for_nodes(patient_id: str, frame: Reading | Waveform) -> bytes:
     return _to_msgpack(_waveform(patient_id, frame, samples=samples.rows[0] if len(frame.leads) == 1 else samples.rows))
 
 
-def shows_news(frame: bytes, newest: Mapping[str, datetime]) -> bool:
-    """Whether a viewer who knows these newest times of each type learns something from an encoded frame."""
-    head = _head.decode(frame)
-    known = newest.get(head.type)
-    return known is None or from_rfc3339(head.timestamp) > known
+def encode_skipped_json(frames: int) -> bytes:
+    """What a viewer is told that has missed so many frames, and reads JSON."""
+    return _to_json(_skipped(frames))
+
+
+def encode_skipped_msgpack(frames: int) -> bytes:
+    """The same, for one that reads MessagePack."""
+    return _to_msgpack(_skipped(frames))
 
 
 def encode_error(error: FrameError, *, frame: int) -> bytes:
@@ -64,9 +57,25 @@ def encode_error(error: FrameError, *, frame: int) -> bytes:
     return _to_json(answer if error.field is None else answer | {"field": error.field})
 
 
-def encode_flushed(flush: Flush, *, frames: int, errors: int) -> bytes:
-    """The answer to a flush: how many frames were accepted and refused on this socket so far."""
-    return _to_json({"event": "flushed", "id": flush.id, "frames": frames, "errors": errors})
+def encode_flushed(flush: Flush, *, frames: int, errors: int, sequence: Sequence | None = None) -> bytes:
+    """The answer to a flush: how many frames were accepted and refused on this socket so far.
+
+    Args:
+        sequence: what their numbers tell, where the device numbers them.
+    """
+    answer = {"event": "flushed", "id": flush.id, "frames": frames, "errors": errors}
+    if sequence is not None:
+        answer |= {"missing": sequence.missing, "reordered": sequence.late}
+    return _to_json(answer)
+
+
+def encode_slow_down(waiting: int) -> bytes:
+    """What a device is told that sends faster than it is taken."""
+    return _to_json({"event": "slow_down", "waiting": waiting})
+
+
+def _skipped(frames: int) -> dict[str, Any]:
+    return {"event": "skipped", "frames": frames}
 
 
 def _reading(patient_id: str, reading: Reading) -> dict[str, Any]:

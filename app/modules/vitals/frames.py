@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from app.modules.vitals.fields import FrameError
 from app.modules.vitals.samples import Samples
 from app.modules.vitals.signs import CONSCIOUSNESS, CONSCIOUSNESS_LEVELS, OXYGEN
@@ -43,8 +45,7 @@ class Reading:
         return self.measured_at
 
 
-@dataclass(frozen=True, slots=True)
-class Waveform:
+class Waveform(msgspec.Struct, frozen=True):
     """Samples of one or several leads, taken together at one constant rate.
 
     Attributes:
@@ -100,17 +101,28 @@ class Flush:
 Frame = Reading | Waveform | LeadStatus | Flush
 
 
+class TimeInFuture(FrameError):
+    """A frame whose time the device's clock cannot honestly have shown yet.
+
+    Attributes:
+        moment: that time.
+    """
+
+    def __init__(self, moment: datetime) -> None:
+        limit = LONGEST_AHEAD.total_seconds()
+        detail = f"it is more than {limit:.0f} s ahead of the server's clock"
+        super().__init__("timestamp_in_future", "timestamp", detail)
+        self.moment = moment
+
+
 def refuse_future(moment: datetime, now: datetime) -> None:
     """Refuse a time that the device's clock cannot honestly have shown yet.
 
     Raises:
-        FrameError: it is more than a minute ahead.
+        TimeInFuture: it is more than a minute ahead.
     """
     if moment - now > LONGEST_AHEAD:
-        limit = LONGEST_AHEAD.total_seconds()
-        raise FrameError(
-            "timestamp_in_future", "timestamp", f"it is more than {limit:.0f} s ahead of the server's clock"
-        )
+        raise TimeInFuture(moment)
 
 
 def wire_value(reading: Reading) -> WireValue:

@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from app.core.bus import Bus, Unsubscribe
 from app.core.metrics import Metrics
 from app.core.sinks import Sink
+from app.modules.vitals.audience import Audience
+from app.modules.vitals.encoding import encode_for_nodes
 from app.modules.vitals.fanout import Fanout
-from app.modules.vitals.shared_frame import SharedFrame
+from app.modules.vitals.frames import Reading, Waveform
+from app.modules.vitals.renditions import Choice
 from app.modules.vitals.viewer import Viewer
 
 #: Frames that wait for one viewer.
@@ -19,8 +22,9 @@ QUEUE_FRAMES = 100
 class VitalsViewers:
     """An index of viewers by patient, fed by the bus while a patient has any.
 
-    A frame is encoded once, by whoever publishes it, and framed once on each node; everybody gets the
-    same bytes, written straight to the connections.
+    A frame is encoded once for the bus, by whoever publishes it, where somebody listens. On each node it is
+    made once for each form in which somebody wants it, and everybody gets the same bytes, written straight
+    to the connections.
 
     Args:
         slow_consumer_seconds: a viewer that takes nothing for so long is given up.
@@ -34,15 +38,19 @@ class VitalsViewers:
         self._slow_consumer_seconds = slow_consumer_seconds
         self._queue_frames = queue_frames
         self._fanout = Fanout()
-        self._viewers: dict[str, set[Viewer]] = {}
+        self._audiences: dict[str, Audience] = {}
         self._unsubscribe: dict[str, Unsubscribe] = {}
 
-    def publish(self, patient_id: str, frame: bytes) -> None:
+    def publish(self, patient_id: str, frame: Reading | Waveform) -> None:
         """Hand a frame to every viewer of this patient, on every node; returns at once."""
-        self._bus.publish(_subject(patient_id), frame)
+        subject = _subject(patient_id)
+        if self._bus.is_heard(subject):
+            self._bus.publish(subject, encode_for_nodes(patient_id, frame))
 
     @contextmanager
-    def watching(self, patient_id: str, sink: Sink, on_stuck: Callable[[], None]) -> Iterator[Viewer]:
+    def watching(
+        self, patient_id: str, sink: Sink, on_stuck: Callable[[], None], choice: Choice | None = None
+    ) -> Iterator[Viewer]:
         """A viewer that writes this patient's frames to the sink while the block lasts.
 
         Args:
@@ -51,6 +59,7 @@ class VitalsViewers:
         viewer = Viewer(
             sink,
             self._metrics,
+            choice or Choice(),
             queue_frames=self._queue_frames,
             slow_consumer_seconds=self._slow_consumer_seconds,
             on_due=self._fanout.add,
@@ -65,28 +74,21 @@ class VitalsViewers:
 
     def count(self) -> int:
         """How many viewers there are on this node."""
-        return sum(len(viewers) for viewers in self._viewers.values())
+        return sum(map(len, self._audiences.values()))
 
     def _add(self, patient_id: str, viewer: Viewer) -> None:
-        viewers = self._viewers.setdefault(patient_id, set())
-        viewers.add(viewer)
-        if patient_id not in self._unsubscribe:
-            self._unsubscribe[patient_id] = self._bus.subscribe(
-                _subject(patient_id), lambda frame: _fan_out(viewers, frame)
-            )
+        audience = self._audiences.get(patient_id)
+        if audience is None:
+            audience = self._audiences[patient_id] = Audience(patient_id)
+            self._unsubscribe[patient_id] = self._bus.subscribe(_subject(patient_id), audience.take)
+        audience.add(viewer)
 
     def _remove(self, patient_id: str, viewer: Viewer) -> None:
-        viewers = self._viewers[patient_id]
-        viewers.discard(viewer)
-        if not viewers:
-            del self._viewers[patient_id]
+        audience = self._audiences[patient_id]
+        audience.remove(viewer)
+        if not len(audience):
+            del self._audiences[patient_id]
             self._unsubscribe.pop(patient_id)()
-
-
-def _fan_out(viewers: set[Viewer], frame: bytes) -> None:
-    shared = SharedFrame(frame)
-    for viewer in viewers:
-        viewer.put(shared)
 
 
 def _subject(patient_id: str) -> str:

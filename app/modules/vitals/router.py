@@ -23,8 +23,11 @@ from app.core.services import service
 from app.core.wire import Id, Timestamp
 from app.modules.care_team.service import NotOnCareTeam, NotOwnRecord, PatientIdRequired
 from app.modules.vitals.access import VitalsAccess
+from app.modules.vitals.device_socket import DeviceSocket
 from app.modules.vitals.errors import InvalidReadings
+from app.modules.vitals.intake import Intake
 from app.modules.vitals.manager import VitalsViewers
+from app.modules.vitals.renditions import Choice, Format
 from app.modules.vitals.rights import SocketRights
 from app.modules.vitals.schemas import (
     HistoryFilter,
@@ -39,7 +42,8 @@ from app.modules.vitals.schemas import (
     read_cursor,
 )
 from app.modules.vitals.service import VitalsService
-from app.modules.vitals.sockets import DeviceSocket, ViewerSocket
+from app.modules.vitals.viewer_socket import ViewerSocket
+from app.modules.vitals.waveform_fields import HIGHEST_SAMPLE_RATE_HZ
 
 LONGEST_SERIES = timedelta(days=7)
 MOST_IN_SERIES = 10_000
@@ -140,12 +144,13 @@ async def send_live(
     vitals: Vitals,
     access: Access,
     rights: Rights,
+    intake: Annotated[Intake, service(Intake)],
     patient_id: str | None = None,
 ) -> None:
     """A device, or a patient's phone, sends frames."""
     async with rights.held(caller, partial(access.sender, patient_id=patient_id)) as right:
         await websocket.accept(offered_subprotocol(websocket))
-        await right.bound(websocket, DeviceSocket(websocket, right, vitals).run)
+        await right.bound(websocket, DeviceSocket(websocket, right, vitals, intake).run)
 
 
 @router.websocket("/ws/frontend")
@@ -158,11 +163,13 @@ async def view_live(
     viewers: Annotated[VitalsViewers, service(VitalsViewers)],
     patient_id: str | None = None,
     role: str | None = None,
+    format: Format = Format.JSON,
+    max_hz: Annotated[float | None, Query(gt=0, le=HIGHEST_SAMPLE_RATE_HZ)] = None,
 ) -> None:
     """A viewer sees the newest reading of each type, and then every frame as it comes."""
     async with rights.held(caller, partial(access.viewer, role=role, patient_id=patient_id)) as right:
         await websocket.accept(offered_subprotocol(websocket))
-        viewer = ViewerSocket(websocket, right, vitals, viewers)
+        viewer = ViewerSocket(websocket, right, vitals, viewers, Choice(format, max_hz))
         await right.bound(websocket, viewer.run, cut_off=viewer.cut_off)
 
 

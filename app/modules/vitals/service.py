@@ -19,7 +19,7 @@ from app.core.errors import ServiceUnavailable
 from app.core.metrics import Metrics
 from app.modules.vitals import repository
 from app.modules.vitals.decoding import read_reading
-from app.modules.vitals.encoding import encode_json
+from app.modules.vitals.devices import Device, Devices
 from app.modules.vitals.errors import InvalidReadings
 from app.modules.vitals.fields import FrameError
 from app.modules.vitals.frames import LeadStatus, Reading, Waveform, refuse_future
@@ -27,7 +27,7 @@ from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.observers import LeadObserver, PresenceObserver, WaveformObserver
 from app.modules.vitals.repository import NewReading
 from app.modules.vitals.schemas import HistoryFilter, Taken
-from app.modules.vitals.signs import NUMERICS
+from app.modules.vitals.signs import NUMERICS, WAVEFORMS
 from app.modules.vitals.tracks import MOST_PATIENTS, Track, Tracks
 from app.modules.vitals.writer import ReadingWriter
 
@@ -77,9 +77,11 @@ class VitalsService:
         self._clock = clock
         self._metrics = metrics
         self._tracks = Tracks(limit=most_patients)
+        self._devices = Devices(metrics)
+        self._waveforms_taken = {name: metrics.vitals_readings.labels(type=name) for name in WAVEFORMS}
+        self._presence_observers: list[PresenceObserver] = []
         self._waveform_observers: list[WaveformObserver] = []
         self._lead_observers: list[LeadObserver] = []
-        self._presence_observers: list[PresenceObserver] = []
 
     def tell_waveforms(self, observer: WaveformObserver) -> None:
         """Tell it of every waveform from now on."""
@@ -92,6 +94,10 @@ class VitalsService:
     def tell_presence(self, observer: PresenceObserver) -> None:
         """Tell it which devices are there, and which have left, from now on."""
         self._presence_observers.append(observer)
+
+    def device(self, user_id: str, patient_id: str) -> Device:
+        """What is remembered of the device that this account is to this patient."""
+        return self._devices.of(user_id, patient_id)
 
     def device_seen(self, user_id: str, patient_id: str, *, measured_at: datetime) -> None:
         """Tell that a device is there, and what its clock shows."""
@@ -138,6 +144,14 @@ class VitalsService:
         """Count a frame that cannot be used."""
         self._metrics.vitals_refused.labels(code=error.code).inc()
 
+    def count_dropped(self, frames: int) -> None:
+        """Count waveforms that were dropped before they were read."""
+        self._metrics.vitals_dropped.inc(frames)
+
+    def count_slow_down(self) -> None:
+        """Count a device that was asked to slow down."""
+        self._metrics.vitals_slow_downs.inc()
+
     async def record(self, patient_id: str, readings: Sequence[Reading]) -> Taken:
         """Take readings, and return when they are committed and ruled on.
 
@@ -163,8 +177,7 @@ class VitalsService:
             refuse_future(frame.measured_at, self._clock.now())
             await self.take(patient_id, (frame,))
         elif isinstance(frame, Waveform):
-            refuse_future(frame.started_at, self._clock.now())
-            self._relay(patient_id, frame)
+            self.relay(patient_id, frame)
         else:
             refuse_future(frame.at, self._clock.now())
             for observer in self._lead_observers:
@@ -188,7 +201,7 @@ class VitalsService:
                 newest[reading.type] = max(reading.measured_at, newest.get(reading.type, reading.measured_at))
             with anyio.CancelScope(shield=True):
                 for number, reading in enumerate(new, 1):
-                    self._viewers.publish(patient_id, encode_json(patient_id, reading))
+                    self._viewers.publish(patient_id, reading)
                     await self._rule(patient_id, reading)
                     if number % READINGS_AT_A_STRETCH == 0:
                         await anyio.lowlevel.checkpoint()
@@ -260,16 +273,21 @@ class VitalsService:
             self._metrics.vitals_unruled.inc()
             _log.exception("vitals.ruling_failed", type=reading.type)
 
-    def _relay(self, patient_id: str, waveform: Waveform) -> None:
-        """Show a waveform to viewers and observers, unless it is among the last ones that were shown."""
-        key = (waveform.type, waveform.leads, waveform.started_at)
-        if not self._tracks.of(patient_id).is_new_waveform(key):
+    def relay(self, patient_id: str, waveform: Waveform) -> None:
+        """Show a waveform to viewers and observers, unless it is among the last ones that were shown.
+
+        Raises:
+            FrameError: its time is in the future.
+        """
+        refuse_future(waveform.started_at, self._clock.now())
+        curve = (waveform.type, waveform.leads)
+        if not self._tracks.of(patient_id).is_new_waveform(curve, waveform.started_at):
             self._metrics.vitals_duplicates.inc()
             return
-        self._metrics.vitals_readings.labels(type=waveform.type).inc()
+        self._waveforms_taken[waveform.type].inc()
         for observer in self._waveform_observers:
             observer.take(patient_id, waveform)
-        self._viewers.publish(patient_id, encode_json(patient_id, waveform))
+        self._viewers.publish(patient_id, waveform)
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncSession]:

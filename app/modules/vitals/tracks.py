@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -10,10 +11,29 @@ from datetime import datetime
 #: Patients remembered at once; beyond it, the one that was quiet the longest is forgotten.
 MOST_PATIENTS = 10_000
 
-#: Waveform frames remembered of each patient: with 20 a second for each of 3 leads, the last 4 s.
+#: Curves remembered of each patient, and of each so many frames: with 20 a second, those of the last 13 s.
+MOST_CURVES = 64
 MOST_WAVEFORMS = 256
 
-_WaveformKey = tuple[str, tuple[str | None, ...], datetime]
+_Curve = tuple[str, tuple[str | None, ...]]
+
+
+class _Recent:
+    """The times of the last frames of one curve. Nearly all come in order, and are compared with one of them."""
+
+    __slots__ = ("newest", "times")
+
+    def __init__(self, first: datetime) -> None:
+        self.newest = first
+        self.times = deque([first], maxlen=MOST_WAVEFORMS)
+
+    def is_new(self, moment: datetime) -> bool:
+        if moment > self.newest:
+            self.newest = moment
+        elif moment in self.times:
+            return False
+        self.times.append(moment)
+        return True
 
 
 class Track:
@@ -27,15 +47,16 @@ class Track:
         self.turn = asyncio.Lock()
         self.holders = 0
         self.newest: dict[str, datetime] | None = None
-        self._waveforms: dict[_WaveformKey, None] = {}
+        self._curves: dict[_Curve, _Recent] = {}
 
-    def is_new_waveform(self, key: _WaveformKey) -> bool:
-        """Whether this frame was not among the last ones; from now on it is."""
-        if key in self._waveforms:
-            return False
-        self._waveforms[key] = None
-        if len(self._waveforms) > MOST_WAVEFORMS:
-            del self._waveforms[next(iter(self._waveforms))]
+    def is_new_waveform(self, curve: _Curve, started_at: datetime) -> bool:
+        """Whether no frame of this time was among the last ones of the curve; from now on it is."""
+        recent = self._curves.get(curve)
+        if recent is not None:
+            return recent.is_new(started_at)
+        self._curves[curve] = _Recent(started_at)
+        if len(self._curves) > MOST_CURVES:
+            del self._curves[next(iter(self._curves))]
         return True
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from app.modules.vitals.fields import FrameError, read_time, read_type, require, to_number, to_optional_text, to_seq
 from app.modules.vitals.frames import Waveform
-from app.modules.vitals.samples import COUNT_BYTES, SMALLEST_COUNT, Counts, Numbers, Samples
+from app.modules.vitals.samples import COUNT_BYTES, Counts, Numbers, Samples
 from app.modules.vitals.signs import WAVEFORMS, canonical_waveform_unit
 
 HIGHEST_SAMPLE_RATE_HZ: Final = 2000
@@ -26,6 +26,7 @@ LONGEST_LEAD: Final = 16
 #: In whatever unit, nothing that is measured at a bedside is larger; and whoever calculates with samples can
 #: square and sum these without ever meeting infinity.
 LARGEST_SAMPLE: Final = 1e12
+LARGEST_SCALE: Final = 1e8
 _LIMIT: Final = "10^12"
 
 
@@ -78,8 +79,8 @@ def read_head(
         raise FrameError("unit_mismatch", "unit", f"{vital_type} is in {WAVEFORMS[vital_type].unit or 'a short unit'}")
     names = (to_lead(lead),) if leads is None else _to_leads(leads, lead)
     scales = _one_each(scale, "scale", len(names))
-    if scales is not None and not all(0 < abs(scale) * -SMALLEST_COUNT <= LARGEST_SAMPLE for scale in scales):
-        raise FrameError("value_out_of_range", "scale", f"`scale` is not 0, and makes no sample above {_LIMIT}")
+    if scales is not None and not all(0 < abs(scale) <= LARGEST_SCALE for scale in scales):
+        raise FrameError("value_out_of_range", "scale", "`scale` is not 0, and between -10^8 and 10^8")
     offsets = _one_each(offset, "offset", len(names)) or (0.0,) * len(names)
     if not all(abs(offset) <= LARGEST_SAMPLE for offset in offsets):
         raise FrameError("value_out_of_range", "offset", f"it is between -{_LIMIT} and {_LIMIT}")

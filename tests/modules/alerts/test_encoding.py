@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.core.direct import as_chunk, as_text_frame
+from app.core.direct import as_chunk
 from app.core.sinks import unframed
+from app.core.websocket_frames import as_text_frame
 from app.modules.alerts.encoding import (
     Closing,
     ClosingReason,

@@ -262,6 +262,15 @@ async def test_an_alert_that_cannot_be_raised_leaves_its_device_unmarked(desk: D
     assert desk.log.told() == [RAISED]
 
 
+async def test_a_row_that_cannot_be_acted_on_leaves_no_other_device_unwatched(desk: Desk, monitor: str) -> None:
+    """Nothing of ours writes one of an account that there is not. Fails when its error ends the look (checked so)."""
+    await desk.hear("nobody")
+    await desk.look_for(1)
+    await desk.hear(monitor)
+    await desk.look_for(LIMIT_SECONDS + 5)
+    assert desk.log.told() == [RAISED]
+
+
 async def test_the_ward_is_counted_for_the_metrics(desk: Desk, monitor: str) -> None:
     await desk.hear(monitor)
     await desk.hear(monitor, "P2")

@@ -58,7 +58,7 @@ def _counted(draw: st.DrawFn) -> tuple[dict[str, Any], list[list[int]]]:
     is_single = len(leads) == 1 and draw(st.booleans())
     size = draw(st.integers(1, 30))
     rows = [draw(st.lists(st.integers(-32768, 32767), min_size=size, max_size=size)) for _ in leads]
-    worth = _NUMBERS | st.integers(1, 5)
+    worth: st.SearchStrategy[Any] = _NUMBERS | st.integers(1, 5)
     if not is_single:
         worth |= st.lists(_NUMBERS, min_size=len(leads), max_size=len(leads))
     fields: dict[str, Any] = {

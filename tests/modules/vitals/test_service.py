@@ -43,8 +43,9 @@ async def test_a_reading_that_is_sent_again_counts_once(station: Station) -> Non
     with station.screen() as screen:
         assert await station.service.record(PATIENT, [reading]) == ONE_NEW
         assert await station.service.record(PATIENT, [reading]) == ONE_DUPLICATE
-        station.viewers.publish(PATIENT, b"the end")
-        await until(lambda: screen.chunks == [encode_json(PATIENT, reading), b"the end"])
+        end = station.reading(seconds=1)
+        station.viewers.publish(PATIENT, end)
+        await until(lambda: screen.chunks == [encode_json(PATIENT, reading), encode_json(PATIENT, end)])
     assert len(await station.stored()) == len(station.rules.observed) == 1
     assert station.count("tocsin_vitals_readings_total", type="heart_rate") == 1
     assert station.count("tocsin_vitals_duplicates_total") == 1

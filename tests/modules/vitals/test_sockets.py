@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import AsyncExitStack, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,13 @@ from app.core.db import Database
 from app.core.metrics import Metrics
 from app.core.roles import Role
 from app.core.security import Principal
+from app.modules.vitals.device_socket import MOST_ERRORS_IN_A_ROW
+from app.modules.vitals.frames import Waveform
 from app.modules.vitals.manager import QUEUE_FRAMES, VitalsViewers
+from app.modules.vitals.renditions import Choice
 from app.modules.vitals.rights import SocketRights
-from app.modules.vitals.sockets import MOST_ERRORS_IN_A_ROW, MOST_VIEWER_MESSAGES, ViewerSocket
+from app.modules.vitals.samples import Numbers
+from app.modules.vitals.viewer_socket import MOST_VIEWER_MESSAGES, ViewerSocket
 from tests.modules.vitals.bedside import FRONTEND, MOBILE, Bed, refusal, serving_ward, socket
 from tests.modules.vitals.station import PATIENT, Station
 from tests.servers import PATIENCE_SECONDS, RunningServer, until
@@ -33,6 +38,12 @@ def count(server: RunningServer, name: str, **labels: str) -> float:
 
 def viewers(server: RunningServer) -> int:
     return server.services.get(VitalsViewers).count()
+
+
+def wide(number: int) -> Waveform:
+    """A frame of many bytes that is recognised by its first sample."""
+    samples = Numbers(((float(number), *[0.123456789] * 2000),))
+    return Waveform("ecg", 250, ("II",), samples, "mV", datetime.now(UTC))
 
 
 async def test_who_may_not_is_refused_before_the_socket_opens(server: RunningServer) -> None:
@@ -271,7 +282,7 @@ async def test_no_frame_that_waits_goes_out_after_the_right_has_ended(tmp_path: 
         async def publish() -> float:
             nonlocal published
             published += 1
-            server.services.get(VitalsViewers).publish("P1", b"%d %b" % (published, b"x" * 20_000))
+            server.services.get(VitalsViewers).publish("P1", wide(published))
             await anyio.lowlevel.checkpoint()
             return count(server, "tocsin_viewer_frames_dropped_total")
 
@@ -288,8 +299,8 @@ async def test_no_frame_that_waits_goes_out_after_the_right_has_ended(tmp_path: 
         with anyio.fail_after(PATIENCE_SECONDS), suppress(ConnectionClosed):
             while True:
                 last = str(await viewer.connection.recv())
-        # The last one came too late. Plain ASGI has another one, in the sink, besides those that wait for the viewer.
-        assert 0 < int(last.split()[0]) <= published - 1 - QUEUE_FRAMES - (not direct)
+        # The last one came too late, and so did all those that were skipped before it.
+        assert 0 < json.loads(last)["samples"][0] <= published - 1 - QUEUE_FRAMES - (not direct)
 
 
 @pytest.mark.parametrize(("path", "name"), [(MOBILE, "device"), (FRONTEND, "nurse")])
@@ -361,12 +372,12 @@ async def test_over_plain_asgi_a_frame_on_its_way_stays_where_it_is_when_the_rig
         rights.held(await ward.principal("nurse"), its_patient) as right,
         anyio.create_task_group() as tasks,
     ):
-        viewer = ViewerSocket(websocket, right, station.service, station.viewers)
+        viewer = ViewerSocket(websocket, right, station.service, station.viewers, Choice())
         tasks.start_soon(right.bound, websocket, viewer.run)
         await until(lambda: len(sent) == 2)
-        station.viewers.publish(PATIENT, b"in time")
+        station.viewers.publish(PATIENT, station.reading(73, seconds=1))
         await until(lambda: len(sent) == 3)
         # The sink is given the frame in the loop's next turn, and the right ends before it is carried on.
-        station.viewers.publish(PATIENT, b"late")
+        station.viewers.publish(PATIENT, station.reading(74, seconds=2))
         asyncio.get_running_loop().call_soon(right.end, "access_changed")
-    assert sent[2:] == ["in time", "websocket.close"]
+    assert [json.loads(sent[2])["value"], *sent[3:]] == [73, "websocket.close"]

@@ -1,0 +1,255 @@
+"""A WebSocket that lends its connection for writing, and hands its messages over as they arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any, cast
+
+from starlette.types import Scope as ASGIScope
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
+from websockets.streams import StreamReader
+
+from app.core.direct.connection import Connection
+from app.core.sinks import Framing
+from app.core.websocket_frames import Take, as_binary_frame, as_text_frame, take_messages
+
+LENDING = "tocsin.lending"
+RECEIVING = "tocsin.receiving"
+
+#: Where messages are taken as they arrive, so much is read at a time: what arrives on one connection holds the loop
+#: for a tenth of a millisecond.
+READ_BYTES = 8192
+
+#: Linux's option (tcp(7)); elsewhere there is none.
+_NOT_SENT: int = getattr(socket, "TCP_NOTSENT_LOWAT", 0)
+
+
+def borrow(scope: ASGIScope, *, is_binary: bool = False, most_unsent_bytes: int = 0) -> DirectSocket | None:
+    """The connection of an accepted WebSocket, for whole frames of ours between those of the server.
+
+    Args:
+        is_binary: its messages are binary, and not text.
+        most_unsent_bytes: about how much the kernel takes that it cannot send yet; 0 leaves it at what the
+            system has set, which may be megabytes.
+    """
+    offered = scope.get("extensions", {}).get(LENDING)
+    return (
+        None
+        if offered is None
+        else cast("DirectSocket | None", offered(is_binary=is_binary, most_unsent_bytes=most_unsent_bytes))
+    )
+
+
+def receive_directly(scope: ASGIScope, take: Take) -> DirectReceiver | None:
+    """Have every message of an accepted WebSocket taken as it arrives, if the server does that.
+
+    From then on none comes the ASGI way, but for the one that tells of the end. `take` is called on the
+    event loop, also before this returns, and must not raise.
+    """
+    offered = scope.get("extensions", {}).get(RECEIVING)
+    return None if offered is None else cast("DirectReceiver | None", offered(take))
+
+
+class DirectSocket(Connection):
+    """A WebSocket's connection, lent; the ASGI side opens and closes it."""
+
+    __slots__ = ("_on_end", "framing")
+
+    def __init__(self, transport: asyncio.Transport, *, is_binary: bool = False, most_unsent_bytes: int = 0) -> None:
+        super().__init__(transport)
+        self.framing: Framing = as_binary_frame if is_binary else as_text_frame
+        self._on_end = asyncio.Event()
+        if most_unsent_bytes and _NOT_SENT:
+            self._socket.setsockopt(socket.IPPROTO_TCP, _NOT_SENT, most_unsent_bytes)
+        transport.set_write_buffer_limits(high=0)
+        if transport.get_write_buffer_size():
+            self.pause()  # its protocol, which passes this on, does not know of this object yet
+
+    def end(self, last_words: bytes = b"") -> None:
+        self.owner = None
+        if last_words:
+            self.write(self.framing(last_words))
+        self._on_end.set()
+
+    async def run(self) -> None:
+        """Return when the sink has ended, so that the ASGI side can close the socket."""
+        await self._on_end.wait()
+
+    def lost(self) -> None:
+        self._on_end.set()
+        self._let_go()
+
+
+class DirectReceiver:
+    """Holds up, for a time, what a WebSocket's client sends."""
+
+    __slots__ = ("_protocol",)
+
+    def __init__(self, protocol: LendingSocketProtocol) -> None:
+        self._protocol = protocol
+
+    def pause(self) -> None:
+        """Read nothing from the connection; what has been read already is still taken."""
+        self._protocol.hold()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._protocol.release()
+
+
+class _SmallReads(asyncio.BufferedProtocol):
+    """Gives a WebSocket what arrives in small pieces, so that however much it is, others have their turn soon.
+
+    By itself a transport reads up to 256 kB at a time, which can be thousands of messages. The buffer is
+    everybody's: what is in it has been taken before the next one reads.
+    """
+
+    _buffer = memoryview(bytearray(READ_BYTES))
+
+    def __init__(self, protocol: LendingSocketProtocol) -> None:
+        self._protocol = protocol
+        self.connection_lost = protocol.connection_lost  # type: ignore[method-assign]
+        self.eof_received = protocol.eof_received  # type: ignore[method-assign]
+        self.pause_writing = protocol.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = protocol.resume_writing  # type: ignore[method-assign]
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._protocol.data_received(bytes(self._buffer[:nbytes]))
+
+
+class LendingSocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol, which lends its connection where the application asks for it."""
+
+    _direct: DirectSocket | None = None
+
+    #: Who takes the messages, if not the application's `receive`.
+    _take: Take | None = None
+    _is_held = False
+
+    #: Whether the library is in the middle of a frame or a message, so that what comes next is its own.
+    _is_library_reading = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: The beginning of a frame whose end has not come yet, and how many bytes there must be to go on.
+        self._beginning = bytearray()
+        self._needed_bytes = 0
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if hasattr(self, "scope"):
+            offered = {LENDING: self._lend, RECEIVING: self._receive_with}
+            cast("dict[str, Any]", self.scope)["extensions"].update(offered)
+
+    def _lend(self, *, is_binary: bool, most_unsent_bytes: int) -> DirectSocket | None:
+        is_plain_tcp = self.scheme == "ws" and self.transport.get_extra_info("socket") is not None
+        if not is_plain_tcp or not self._is_open_and_plain():
+            return None
+        self._direct = DirectSocket(self.transport, is_binary=is_binary, most_unsent_bytes=most_unsent_bytes)
+        return self._direct
+
+    def _receive_with(self, take: Take) -> DirectReceiver | None:
+        if not self._is_open_and_plain():
+            return None
+        self._take = take
+        self.transport.set_protocol(_SmallReads(self))
+        self._pass_on()
+        self._is_library_reading = not self._is_between_messages()
+        return DirectReceiver(self)
+
+    def _is_open_and_plain(self) -> bool:
+        return self.handshake_complete and not self.conn.extensions and not self.transport.is_closing()
+
+    def data_received(self, data: bytes) -> None:
+        if self._take is None:
+            super().data_received(data)
+            return
+        if self._is_library_reading or self.close_sent or self.conn.state is not State.OPEN:
+            self._leave_to_library(bytes(self._beginning) + data)
+            return
+        received: bytes | bytearray = data
+        if self._beginning:
+            self._beginning += data
+            if len(self._beginning) < self._needed_bytes:
+                return
+            received, self._beginning = self._beginning, bytearray()
+        taken, needed_bytes = take_messages(received, self.config.ws_max_size, self._take)
+        if taken == len(received):
+            return
+        rest = received[taken:]
+        if needed_bytes:
+            self._beginning, self._needed_bytes = bytearray(rest), needed_bytes
+        else:
+            self._leave_to_library(rest)
+
+    def _leave_to_library(self, data: bytes | bytearray) -> None:
+        self._beginning.clear()
+        super().data_received(bytes(data))
+        self._is_library_reading = not self._is_between_messages()
+
+    def _is_between_messages(self) -> bool:
+        """Whether the library has read everything that it was given, and waits for a new message to begin.
+
+        Its parser is a generator, which asks between two frames whether there is more to read, and waits there.
+        """
+        waiting: Any = self.conn.parser
+        while waiting.gi_yieldfrom is not None:
+            waiting = waiting.gi_yieldfrom
+        is_between_frames = waiting.gi_code is StreamReader.at_eof.__code__ and not self.conn.reader.buffer
+        return is_between_frames and self.conn.current_size is None
+
+    def send_receive_event_to_app(self) -> None:
+        super().send_receive_event_to_app()
+        if self._take is not None:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Have those messages taken that uvicorn has put into its queue, and read on."""
+        assert self._take is not None
+        others = []
+        while not self.queue.empty():
+            event = self.queue.get_nowait()
+            if event["type"] == "websocket.receive":
+                text = event.get("text")
+                self._take(cast(bytes, event.get("bytes")) if text is None else text)
+            else:
+                others.append(event)
+        for event in others:
+            self.queue.put_nowait(event)
+        if self.read_paused:
+            self.read_paused = False
+            self._read_on()
+
+    def hold(self) -> None:
+        self._is_held = True
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def release(self) -> None:
+        self._is_held = False
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if not self._is_held and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._direct is not None:
+            self._direct.pause()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._direct is not None:
+            self._direct.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._direct is not None:
+            self._direct.lost()
+            self._direct = None
+        super().connection_lost(exc)

@@ -1,0 +1,100 @@
+"""PURE: how a viewer wants to see vital signs, and the frames made for all who want the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from app.modules.vitals.decimation import Decimator
+from app.modules.vitals.encoding import encode_json, encode_msgpack, encode_skipped_json, encode_skipped_msgpack
+from app.modules.vitals.frames import Reading, Waveform
+from app.modules.vitals.shared_frame import SharedFrame
+
+
+class Format(StrEnum):
+    """What a viewer reads: JSON in text messages, or MessagePack in binary ones."""
+
+    JSON = "json"
+    BINARY = "binary"
+
+
+_ENCODE: Final[dict[Format, Callable[[str, Reading | Waveform], bytes]]] = {
+    Format.JSON: encode_json,
+    Format.BINARY: encode_msgpack,
+}
+_ENCODE_SKIPPED: Final = {Format.JSON: encode_skipped_json, Format.BINARY: encode_skipped_msgpack}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a viewer has asked for.
+
+    Attributes:
+        most_hz: samples of each lead, and numerics of each type, in a second; None for all of them.
+    """
+
+    format: Format = Format.JSON
+    most_hz: float | None = None
+
+    def encode_skipped(self, frames: int) -> bytes:
+        """What a viewer is told that has missed so many frames."""
+        return _ENCODE_SKIPPED[self.format](frames)
+
+
+@dataclass(slots=True)
+class _Pace:
+    """When a numeric was last shown, and the one that waits for its time."""
+
+    shown_at: float
+    waiting: Reading | None = None
+
+
+class Rendition:
+    """One patient's vital signs, made once for all viewers with the same choice.
+
+    Times are in seconds of any clock that never goes back.
+    """
+
+    def __init__(self, patient_id: str, choice: Choice) -> None:
+        self._patient_id = patient_id
+        self._encode = _ENCODE[choice.format]
+        self._decimator = None if choice.most_hz is None else Decimator(choice.most_hz)
+        self._seconds_apart = 0.0 if choice.most_hz is None else 1 / choice.most_hz
+        self._paces: dict[str, _Pace] = {}
+
+    def take(self, frame: Reading | Waveform, now: float) -> SharedFrame | None:
+        """What is to be shown of a frame now, if anything is."""
+        if isinstance(frame, Waveform):
+            fewer = frame if self._decimator is None else self._decimator.take(frame)
+            return None if fewer is None else self.show(fewer, now)
+        return self.show(frame, now) if self._is_time_for(frame, now) else None
+
+    def due_at(self) -> float | None:
+        """When the next of those numerics may be shown that came too soon, if there are any."""
+        waiting = [pace.shown_at for pace in self._paces.values() if pace.waiting is not None]
+        return min(waiting) + self._seconds_apart if waiting else None
+
+    def take_due(self, now: float) -> Iterator[SharedFrame]:
+        """Those numerics that came too soon, and may be shown now."""
+        for pace in self._paces.values():
+            if pace.waiting is not None and now >= pace.shown_at + self._seconds_apart:
+                yield self.show(pace.waiting, now)
+                pace.shown_at, pace.waiting = now, None
+
+    def show(self, frame: Reading | Waveform, now: float) -> SharedFrame:
+        """The frame as all these viewers get it."""
+        return SharedFrame(self._encode(self._patient_id, frame), frame, now)
+
+    def _is_time_for(self, reading: Reading, now: float) -> bool:
+        """Whether a numeric may be shown now; otherwise it waits, in place of an older one."""
+        if not self._seconds_apart:
+            return True
+        pace = self._paces.get(reading.type)
+        if pace is None or now >= pace.shown_at + self._seconds_apart:
+            self._paces[reading.type] = _Pace(now)
+            return True
+        if pace.waiting is None or reading.measured_at >= pace.waiting.measured_at:
+            pace.waiting = reading
+        return False
