@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 from app import __version__
 from app.cli import cli
 from app.commands.serve import listen
+from app.core.db import newest_revision
 from app.core.security import TokenSigner
 from tests.servers import run_cli, server_process
 from tests.sse import EventStream
@@ -79,8 +80,8 @@ def test_a_database_of_another_revision_is_left_alone_until_it_is_migrated(tmp_p
     made = tocsin(tmp_path, "migrate")
     again = tocsin(tmp_path, "migrate")
     where = f"sqlite+aiosqlite:///{tmp_path / 'tocsin.db'}"
-    assert (made.returncode, made.stdout) == (0, f"{where} went from new to migration 0001\n")
-    assert (again.returncode, again.stdout) == (0, f"{where} stands at migration 0001 already\n")
+    assert (made.returncode, made.stdout) == (0, f"{where} went from new to migration {newest_revision()}\n")
+    assert (again.returncode, again.stdout) == (0, f"{where} stands at migration {newest_revision()} already\n")
     with sqlite3.connect(tmp_path / "tocsin.db") as database:
         database.execute("UPDATE alembic_version SET version_num = 'older'")
     database.close()
@@ -93,7 +94,7 @@ def test_a_database_of_another_revision_is_left_alone_until_it_is_migrated(tmp_p
         assert (ended.returncode, ended.stdout) == (1, "")
         assert ended.stderr.startswith("tocsin: the database stands at migration older, ")
         assert ended.stderr.count("\n") == 1
-    assert refused.stderr.endswith("this version needs 0001: run `tocsin migrate`\n")
+    assert refused.stderr.endswith(f"this version needs {newest_revision()}: run `tocsin migrate`\n")
     assert unknown.stderr.endswith("which this version does not know: use a newer one\n")
 
 

@@ -24,7 +24,7 @@ from app.core.timestamps import to_rfc3339
 from app.modules.alerts.service import AlertService, Finding, Kind, Tier
 from app.modules.care_team.service import CareTeamService
 from app.modules.devices import repository
-from app.modules.devices.conditions import DEVICES
+from app.modules.devices.conditions import DEVICES, OF_DEVICE
 from app.modules.devices.register import PresenceRegister
 from app.modules.devices.repository import Device, Suspect
 
@@ -191,4 +191,4 @@ class _DoneByAnother(Exception):
 
 def condition_of(device: Device) -> str:
     """What the silence of one device is called; each has an alert of its own, so that none hides another."""
-    return f"device_silent:{device.user_id}"
+    return f"{OF_DEVICE}silent:{device.user_id}"
