@@ -99,7 +99,7 @@ class DirectReceiver:
         self._protocol.release()
 
 
-class _SmallReads(asyncio.BufferedProtocol):
+class SmallReads(asyncio.BufferedProtocol):
     """Gives a WebSocket what arrives in small pieces, so that however much it is, others have their turn soon.
 
     By itself a transport reads up to 256 kB at a time, which can be thousands of messages. The buffer is
@@ -157,7 +157,7 @@ class LendingSocketProtocol(WebSocketsSansIOProtocol):
         if not self._is_open_and_plain():
             return None
         self._take = take
-        self.transport.set_protocol(_SmallReads(self))
+        self.transport.set_protocol(SmallReads(self))
         self._pass_on()
         self._is_library_reading = not self._is_between_messages()
         return DirectReceiver(self)

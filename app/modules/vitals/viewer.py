@@ -171,8 +171,6 @@ class Viewer:
     def resume(self) -> None:
         """The connection takes bytes again."""
         self._patience.stop()
-        if self._waiting and self._is_late:
-            self._skip()
         self._become_due()
 
     def left(self) -> None:

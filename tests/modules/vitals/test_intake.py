@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from app.modules.vitals.inbox import (
+    MANY,
+    MOST_BYTES,
+    MOST_OTHERS,
+    MOST_WAVEFORMS,
+    OLD_SECONDS,
+    STALE_SECONDS,
+    Arrived,
+    Inbox,
+)
+from app.modules.vitals.intake import FRAMES_AT_ONCE, FRAMES_IN_A_ROW, SLICE_SECONDS, Intake
+from tests.servers import until
+
+pytestmark = pytest.mark.anyio
+
+
+def inbox_with(waveforms: int = 0, others: int = 0, *, size: int = 10, at: float = 0.0) -> Inbox:
+    inbox = Inbox()
+    for number in range(waveforms + others):
+        inbox.put(Arrived(number + 1, b"x" * size, at), is_waveform=number < waveforms)
+    return inbox
+
+
+@pytest.mark.parametrize(
+    "inbox",
+    [
+        inbox_with(MOST_WAVEFORMS + 1),
+        inbox_with(0, MOST_OTHERS + 1),
+        inbox_with(0, 2, size=MOST_BYTES // 2 + 1),
+        inbox_with(2, size=MOST_BYTES // 2 + 1),
+    ],
+)
+def test_an_inbox_is_full_by_number_or_by_size_and_has_room_again_when_half_of_it_is_done(inbox: Inbox) -> None:
+    assert inbox.is_full
+    was = len(inbox)
+    while not inbox.has_room:
+        if inbox.waveforms:
+            inbox.next_waveform()
+        else:
+            inbox.done_with_other()
+        assert not inbox.is_full
+    assert len(inbox) <= (was + 1) // 2
+    inbox.clear()
+    assert inbox.has_room
+    assert len(inbox) == 0
+
+
+def test_waveforms_that_have_waited_too_long_are_thrown_away_and_nothing_else_is() -> None:
+    inbox = inbox_with(2, 2, at=10)
+    inbox.put(Arrived(5, b"new", 12), is_waveform=True)
+    assert inbox.drop_stale(10 + STALE_SECONDS) == 0
+    assert inbox.drop_stale(10.1 + STALE_SECONDS) == inbox.dropped == 2
+    assert [arrived.number for arrived in inbox.waveforms] == [5]
+    assert len(inbox.others) == 2
+
+
+def test_a_device_is_too_far_ahead_by_number_or_by_age() -> None:
+    assert not inbox_with(MANY).is_behind(0)
+    assert inbox_with(MANY, 1).is_behind(0)
+    for inbox in (inbox_with(1, 0), inbox_with(0, 1)):
+        assert not inbox.is_behind(OLD_SECONDS)
+        assert inbox.is_behind(OLD_SECONDS + 0.1)
+
+
+@dataclass
+class Flood:
+    """A socket on which so many waveforms wait, each of which takes its time."""
+
+    left: int
+    seconds_each: float = 0.0005
+
+    def take_waveforms(self, limit: int) -> bool:
+        taken = min(limit, self.left)
+        until_then = time.perf_counter() + taken * self.seconds_each
+        while time.perf_counter() < until_then:
+            pass
+        self.left -= taken
+        return bool(self.left)
+
+
+async def test_the_loop_turns_between_two_slices_however_much_waits() -> None:
+    intake, flood = Intake(), Flood(400)
+    in_a_slice = SLICE_SECONDS / flood.seconds_each + FRAMES_IN_A_ROW
+    intake.add(flood)
+    while flood.left:
+        before = flood.left
+        await asyncio.sleep(0)
+        assert before - flood.left <= in_a_slice
+
+
+async def test_who_has_little_does_not_wait_for_who_has_much() -> None:
+    intake, flood, little = Intake(), Flood(4000), Flood(FRAMES_IN_A_ROW)
+    intake.add(flood)
+    await asyncio.sleep(0)
+    intake.add(little)
+    await until(lambda: not little.left)
+    assert flood.left > 2000
+    flood.left = 0
+    await asyncio.sleep(0)
+
+
+async def test_a_few_frames_may_be_taken_at_once_in_each_turn_unless_somebody_waits() -> None:
+    intake = Intake()
+    assert sum(intake.may_take_at_once() for _ in range(2 * FRAMES_AT_ONCE)) == FRAMES_AT_ONCE
+    await asyncio.sleep(0)
+    assert intake.may_take_at_once()
+    intake.add(Flood(1))
+    assert not intake.may_take_at_once()
+    await asyncio.sleep(0)
+    assert intake.may_take_at_once()
+    await asyncio.sleep(0)
