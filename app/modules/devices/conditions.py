@@ -19,6 +19,9 @@ from app.modules.alerts.service import AlertService, EventType, Finding, Kind
 DEVICES = "devices"
 ECG = "ecg"
 
+#: What conditions begin with that are about a device as a whole, and not about a sensor.
+OF_DEVICE = "device_"
+
 #: Patients whose open alerts are remembered at once.
 MOST_PATIENTS = 10_000
 
@@ -46,7 +49,7 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A condition that is over; without a name, everything about the measuring."""
+    """A condition that is over; without a name, everything that is wrong with sensors."""
 
     condition: str | None
     kind: Kind = Kind.TECHNICAL
@@ -196,7 +199,7 @@ def _add(waiting: deque[Change], change: Change) -> None:
     began are left out together, so that the condition is still told of by turns.
     """
     if change.condition is None:
-        kept = [other for index, other in enumerate(waiting) if index == 0 or other.kind is not Kind.TECHNICAL]
+        kept = [other for index, other in enumerate(waiting) if index == 0 or not _is_of_sensor(other)]
         waiting.clear()
         waiting.extend([*kept, change])
         return
@@ -221,5 +224,9 @@ def _as_known(present: Present) -> tuple[Kind, list[str]]:
 def _meant(gone: Gone, known: dict[str, tuple[Kind, list[str]]]) -> list[str]:
     """The open conditions that are over."""
     if gone.condition is None:
-        return [condition for condition, (kind, _) in known.items() if kind is Kind.TECHNICAL]
+        return [name for name, (kind, _) in known.items() if kind is Kind.TECHNICAL and not name.startswith(OF_DEVICE)]
     return [gone.condition] if gone.condition in known else []
+
+
+def _is_of_sensor(change: Change) -> bool:
+    return change.kind is Kind.TECHNICAL and not (change.condition or "").startswith(OF_DEVICE)

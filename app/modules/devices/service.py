@@ -11,7 +11,7 @@ from datetime import datetime
 from app.core.clock import Clock
 from app.modules.alerts.service import Finding, Tier
 from app.modules.devices.clock_watch import ClockState, ClockWatch
-from app.modules.devices.conditions import Conditions, Gone, Present
+from app.modules.devices.conditions import OF_DEVICE, Conditions, Gone, Present
 from app.modules.devices.register import PresenceRegister
 from app.modules.devices.repository import Device
 from app.modules.devices.sensors import Sensors
@@ -90,4 +90,4 @@ class DeviceService:
 
 def clock_condition(user_id: str) -> str:
     """What it is called when the clock of one device is off; each has an alert of its own."""
-    return f"device_clock_off:{user_id}"
+    return f"{OF_DEVICE}clock_off:{user_id}"

@@ -6,21 +6,25 @@ node comes first does it, and a node that dies in between has done nothing.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import anyio
 import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import DataError, IntegrityError
 
 from app.core.access import AccessChanges
 from app.core.clock import Clock
 from app.core.db import Database
+from app.core.errors import AppError
 from app.core.metrics import Metrics
 from app.core.tasks import until_beat
 from app.core.timestamps import to_rfc3339
 from app.modules.alerts.service import AlertService, Finding, Kind, Tier
 from app.modules.care_team.service import CareTeamService
 from app.modules.devices import repository
-from app.modules.devices.conditions import DEVICES
+from app.modules.devices.conditions import DEVICES, OF_DEVICE
 from app.modules.devices.register import PresenceRegister
 from app.modules.devices.repository import Device, Suspect
 
@@ -32,6 +36,8 @@ ROUNDS_BETWEEN_COUNTS = 10
 
 #: Somebody has to go and look, but nothing is known of the patient.
 TIER = Tier.MODERATE
+
+_log = structlog.get_logger(__name__)
 
 _BEFORE_ALL_TIMES = datetime.fromtimestamp(0, tz=UTC)
 
@@ -94,10 +100,15 @@ class SilenceWatch:
             await self._check_rights(next(iter(self._doubted)))
         cutoff = self._cutoff()
         for suspect in await self._db.glance(lambda it: repository.suspects(it, cutoff)):
-            if not suspect.is_silent:
-                await self._end(suspect.device)
-            elif not self._is_heard_here(suspect.device, cutoff):
-                await self._raise(suspect)
+            try:
+                if not suspect.is_silent:
+                    await self._end(suspect.device)
+                elif not self._is_heard_here(suspect.device, cutoff):
+                    await self._raise(suspect)
+            except (AppError, DataError, IntegrityError):
+                # Its own fault, and so again in the next round: the others must not go unwatched for it.
+                self._metrics.worker_failures.labels(worker="silence").inc()
+                _log.exception("silence.refused")
             self._note_gaps()
 
     def _cutoff(self) -> datetime:
@@ -135,7 +146,7 @@ class SilenceWatch:
             (f"device silent since {since[:19]}Z",),
             context={"deviceId": device.user_id, "lastSeenAt": since},
         )
-        try:
+        with suppress(_DoneByAnother):
             await self._alerts.report(
                 device.patient_id,
                 condition_of(device),
@@ -145,18 +156,14 @@ class SilenceWatch:
                 source=DEVICES,
                 alongside=mark,
             )
-        except _DoneByAnother:
-            return
 
     async def _end(self, device: Device) -> None:
         def mark(connection: sa.Connection) -> None:
             if not repository.mark_back(connection, device):
                 raise _DoneByAnother
 
-        try:
+        with suppress(_DoneByAnother):
             await self._alerts.condition_gone(device.patient_id, condition_of(device), alongside=mark)
-        except _DoneByAnother:
-            return
 
     async def _dismiss(self, device: Device) -> None:
         await self._db.run_write(lambda it: repository.dismiss(it, device))
@@ -184,4 +191,4 @@ class _DoneByAnother(Exception):
 
 def condition_of(device: Device) -> str:
     """What the silence of one device is called; each has an alert of its own, so that none hides another."""
-    return f"device_silent:{device.user_id}"
+    return f"{OF_DEVICE}silent:{device.user_id}"

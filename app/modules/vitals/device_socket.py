@@ -16,7 +16,7 @@ from app.core.sinks import ASGISink
 from app.modules.vitals.decoding import decode_json, decode_msgpack, glance, read_packed
 from app.modules.vitals.encoding import encode_error, encode_flushed, encode_slow_down
 from app.modules.vitals.fields import FrameError
-from app.modules.vitals.frames import Flush, Frame, LeadStatus, Reading, Waveform
+from app.modules.vitals.frames import Flush, Frame, LeadStatus, Reading, TimeInFuture, Waveform
 from app.modules.vitals.inbox import Arrived, Inbox
 from app.modules.vitals.intake import Intake
 from app.modules.vitals.rights import TRY_AGAIN_LATER, SocketRight
@@ -196,7 +196,6 @@ class DeviceSocket:
             self._vitals.relay(self._device.patient_id, waveform)
             self._accept(waveform, now)
         except FrameError as error:
-            self._note_ahead(waveform)
             self._refuse(error, number)
         except Exception:
             # Its own alone: it is let go of, and the others have their turn.
@@ -226,25 +225,13 @@ class DeviceSocket:
             if isinstance(frame, Flush):
                 await self._flush(frame, arrived.number)
             else:
-                await self._take_in(frame, arrived.at)
+                await self._vitals.accept(self._device.patient_id, frame)
+                self._accept(frame, arrived.at)
         except FrameError as error:
             self._refuse(error, arrived.number)
         except ServiceUnavailable as error:
             # Not the frame's fault: the device shall come again, and send what was not confirmed.
             self._end(error.code, TRY_AGAIN_LATER)
-
-    async def _take_in(self, frame: Reading | Waveform | LeadStatus, now: float) -> None:
-        try:
-            await self._vitals.accept(self._device.patient_id, frame)
-        except FrameError:
-            self._note_ahead(frame)
-            raise
-        self._accept(frame, now)
-
-    def _note_ahead(self, frame: Reading | Waveform | LeadStatus) -> None:
-        """A frame that could be read was refused all the same: the device's clock is wrong."""
-        device = self._device
-        self._vitals.device_ahead(device.user_id, device.patient_id, measured_at=frame.moment)
 
     async def _flush(self, flush: Flush, number: int) -> None:
         await self._wait_for_waveforms(number)
@@ -266,6 +253,8 @@ class DeviceSocket:
 
     def _refuse(self, error: FrameError, number: int) -> None:
         self._vitals.count_refused(error)
+        if isinstance(error, TimeInFuture):
+            self._vitals.device_ahead(self._device.user_id, self._device.patient_id, measured_at=error.moment)
         self._errors += 1
         self._errors_in_a_row += 1
         self._send(encode_error(error, frame=number))

@@ -106,17 +106,28 @@ class Flush:
 Frame = Reading | Waveform | LeadStatus | Flush
 
 
+class TimeInFuture(FrameError):
+    """A frame whose time the device's clock cannot honestly have shown yet.
+
+    Attributes:
+        moment: that time.
+    """
+
+    def __init__(self, moment: datetime) -> None:
+        limit = LONGEST_AHEAD.total_seconds()
+        detail = f"it is more than {limit:.0f} s ahead of the server's clock"
+        super().__init__("timestamp_in_future", "timestamp", detail)
+        self.moment = moment
+
+
 def refuse_future(moment: datetime, now: datetime) -> None:
     """Refuse a time that the device's clock cannot honestly have shown yet.
 
     Raises:
-        FrameError: it is more than a minute ahead.
+        TimeInFuture: it is more than a minute ahead.
     """
     if moment - now > LONGEST_AHEAD:
-        limit = LONGEST_AHEAD.total_seconds()
-        raise FrameError(
-            "timestamp_in_future", "timestamp", f"it is more than {limit:.0f} s ahead of the server's clock"
-        )
+        raise TimeInFuture(moment)
 
 
 def wire_value(reading: Reading) -> WireValue:

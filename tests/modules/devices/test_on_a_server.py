@@ -20,8 +20,10 @@ from app.commands.playback import play
 from app.commands.recordings import Row
 from app.core.roles import Role
 from app.core.timestamps import to_rfc3339
+from app.modules.devices.clock_watch import ClockState
 from app.modules.devices.register import PresenceRegister
 from app.modules.devices.repository import Device
+from app.modules.devices.service import DeviceService
 from app.modules.users.schemas import UserChanges
 from app.modules.users.service import UserService
 from tests.modules.vitals.bedside import MOBILE
@@ -75,6 +77,12 @@ async def sending(
             await asyncio.gather(task, return_exceptions=True)
 
 
+def sending_nothing(server: RunningServer) -> connect:
+    """A device that is connected."""
+    address = server.socket_address(MOBILE, patient_id="P1")
+    return connect(address, additional_headers=server.bearer("device"), compression=None)
+
+
 async def heard(server: RunningServer, name: str, patient_id: str = "P1") -> None:
     """Return when the server has heard this device, and has written so."""
     user = await server.services.get(UserService).by_email(f"{name}@example.org")
@@ -117,8 +125,7 @@ async def test_a_connection_that_breaks_is_alarmed_and_a_replay_that_ends_is_not
 async def test_a_device_that_is_connected_and_says_nothing_is_silent(server: RunningServer) -> None:
     async with server.stream("nurse") as stream:
         await stream.control("stream.ready")
-        address = server.socket_address(MOBILE, patient_id="P1")
-        async with connect(address, additional_headers=server.bearer("device")) as socket:
+        async with sending_nothing(server) as socket:
             await socket.send(json.dumps({"type": "spo2", "value": 97, "timestamp": to_rfc3339(datetime.now(UTC))}))
             await stream.alert("alert", kind="technical", vitalType="device")
 
@@ -155,7 +162,7 @@ async def test_a_device_that_is_disabled_alarms_nobody(server: RunningServer) ->
         assert len(await alerts(server, kind="technical")) == 1
 
 
-async def test_leads_and_clocks_are_told_over_the_socket(server: RunningServer) -> None:
+async def test_a_lead_that_is_off_is_told_over_the_socket(server: RunningServer) -> None:
     async with server.stream("nurse") as stream:
         await stream.control("stream.ready")
         async with sending(server.url, server.tokens["device"]) as socket:
@@ -164,6 +171,28 @@ async def test_leads_and_clocks_are_told_over_the_socket(server: RunningServer) 
             off = await stream.alert("alert", condition="lead_off:ecg:II", kind="technical", vitalType="ecg")
             await socket.send(json.dumps({"event": "lead_on", **status}))
             await stream.alert("alert_resolved", alertId=off["alertId"])
+
+
+async def test_frames_tell_of_their_devices_clock_when_they_are_taken_and_when_they_are_refused(
+    server: RunningServer,
+) -> None:
+    """A waveform tells of the time of its last sample: a long one is not late because it began long ago.
+
+    Fails for either frame when it is not told (checked so).
+    """
+    device = Device("P1", (await server.services.get(UserService).by_email("device@example.org")).id)
+    clocks = server.services.get(DeviceService)._clocks
+    now = datetime.now(UTC)
+    waveform = {"type": "pleth", "sampleRate": 25, "samples": [0.5] * 2500, "unit": "1"}
+    async with sending_nothing(server) as socket:
+        await socket.send(json.dumps({**waveform, "timestamp": to_rfc3339(now - timedelta(seconds=100))}))
+        await until(lambda: device in clocks)
+        assert clocks[device].state is ClockState.RIGHT
+        ahead = {"type": "spo2", "value": 97, "timestamp": to_rfc3339(now + timedelta(hours=1))}
+        await socket.send(json.dumps(ahead))
+        assert json.loads(await socket.recv())["code"] == "timestamp_in_future"
+        ((_, behind_seconds),) = clocks[device]._suspicious
+        assert behind_seconds == pytest.approx(-3600, abs=20)
 
 
 async def test_history_is_narrowed_to_a_kind(server: RunningServer) -> None:

@@ -14,7 +14,7 @@ from app.modules.devices.repository import Device, Suspect
 from app.modules.users.schemas import UserChanges
 from tests.databases import statements
 from tests.modules.devices.conftest import OpenDesk
-from tests.modules.devices.desk import LIMIT_SECONDS, Desk
+from tests.modules.devices.desk import LIMIT_SECONDS, Desk, working
 from tests.modules.ward import Ward
 
 pytestmark = pytest.mark.anyio
@@ -132,6 +132,23 @@ async def test_two_devices_of_a_patient_have_an_alert_each_so_that_none_hides_th
     await desk.look_for(1)
     assert desk.log.events[-1]["event"] == "alert_resolved"
     assert desk.log.events[-1]["context"]["deviceId"] == monitor
+
+
+async def test_a_device_that_signs_off_does_not_end_the_alert_of_another_that_is_silent(
+    desk: Desk, monitor: str
+) -> None:
+    """Fails when signing off ends all that is technical (checked so)."""
+    phone = (await desk.ward.user("phone", Role.DEVICE)).id
+    await desk.ward.care_team.add("P1", phone)
+    await desk.hear(monitor)
+    await desk.leave(monitor, signed_off=False)
+    await desk.look_for(LIMIT_SECONDS + 1)
+    async with working(desk.conditions):
+        await desk.hear(phone)
+        await desk.leave(phone, signed_off=True)
+        await desk.settled()
+    await desk.look_for(2)
+    assert desk.log.told() == [RAISED]
 
 
 async def test_a_server_that_was_away_gives_its_devices_the_limit_to_come_back(
@@ -259,6 +276,15 @@ async def test_an_alert_that_cannot_be_raised_leaves_its_device_unmarked(desk: D
     assert (await desk.rows())[monitor].silent_since is None
     await desk.ward.db.run_write(lambda it: it.execute(sa.text(back)))
     await desk.look_for(1)
+    assert desk.log.told() == [RAISED]
+
+
+async def test_a_row_that_cannot_be_acted_on_leaves_no_other_device_unwatched(desk: Desk, monitor: str) -> None:
+    """Nothing of ours writes one of an account that there is not. Fails when its error ends the look (checked so)."""
+    await desk.hear("nobody")
+    await desk.look_for(1)
+    await desk.hear(monitor)
+    await desk.look_for(LIMIT_SECONDS + 5)
     assert desk.log.told() == [RAISED]
 
 

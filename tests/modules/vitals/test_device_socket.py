@@ -93,7 +93,7 @@ class Notes:
         self.here.append(measured_at)
 
     def ahead(self, user_id: str, patient_id: str, *, now: datetime, measured_at: datetime) -> None:
-        pass
+        """Refused frames are no sign of life."""
 
     def left(self, user_id: str, patient_id: str, *, signed_off: bool) -> None:
         self.gone.append(signed_off)
