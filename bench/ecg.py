@@ -14,8 +14,8 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
-from sleepecg.heartbeats import detect_heartbeats
 
+from app.modules.vitals.ecg.detection import find_beats
 from app.modules.vitals.ecg.examination import examine
 from app.modules.vitals.ecg.heart import Heart
 from app.modules.vitals.samples import Counts
@@ -98,7 +98,7 @@ def main() -> None:
         window = signal(10, round(kept_hz))
         lead, is_drawn = window.astype(np.float32), np.zeros(len(window), np.bool_)
         examination = best(partial(examine, lead, is_drawn, kept_hz, usual_step=0.5))
-        beats = best(partial(detect_heartbeats, window, round(kept_hz)))
+        beats = best(partial(find_beats, window, round(kept_hz)))
         second, kept = cost_of_a_second(seconds, rate_hz), bytes_of_a_heart(seconds, rate_hz) / 1000
         print(f"{rate_hz:>5}  {second:>12.0f}  {examination:>11.0f}  {beats:>5.0f}  {kept:>8.0f}")
 
