@@ -33,14 +33,12 @@ def find_peaks(signal: NDArray[np.float64], rate_hz: int) -> NDArray[np.intp]:
     """The samples at which beats peak, in order.
 
     Args:
-        signal: millivolts, some seconds, and not constant throughout. What is constant at the beginning is
-            passed over, because it would spoil what the thresholds learn.
+        signal: millivolts, at least two seconds, and not constant at the beginning.
     """
-    first = int(np.argmax(signal != signal[0])) if signal[1] == signal[0] else 0
-    filtered = _forwards_and_backwards(signal[first:], rate_hz)
+    filtered = _forwards_and_backwards(signal, rate_hz)
     derivative = np.correlate(filtered, DERIVATIVE, mode="same")
     integrated = _squared_moving_integration(derivative, int(INTEGRATION_SECONDS * rate_hz))
-    return np.nonzero(_thresholding(filtered, integrated, rate_hz))[0] + first
+    return np.nonzero(_thresholding(filtered, integrated, rate_hz))[0]
 
 
 def _forwards_and_backwards(signal: NDArray[np.float64], rate_hz: int) -> NDArray[np.float64]:

@@ -21,33 +21,30 @@ def to_millivolts(run: Sequence[Samples], leads: int, millivolts: float = 1.0) -
         millivolts: what one of the samples' units is.
     """
     first = run[0]
-    if isinstance(first, Counts) and all(_is_like(first, samples) for samples in run):
-        # The usual case in one go: a device does not change its scale from frame to frame.
-        counts = np.frombuffer(b"".join([samples.data for samples in run]), "<i2")  # type: ignore[union-attr]
-        planes = counts.reshape(len(run), len(first.scales), first.length)[:, :leads]
-        return _scaled(planes.transpose(1, 0, 2).reshape(leads, -1), first, leads, millivolts)
+    alike = [samples for samples in run if isinstance(samples, Counts) and _has_scale_of(first, samples)]
+    if len(alike) == len(run):
+        # The usual case: a device does not change its scale from frame to frame.
+        return _scaled(np.concatenate([_planes(samples, leads) for samples in alike], axis=1), alike[0], millivolts)
     return np.concatenate([_one(samples, leads, millivolts) for samples in run], axis=1)
 
 
-def _is_like(first: Counts, other: Samples) -> bool:
-    return (
-        isinstance(other, Counts)
-        and len(other.data) == len(first.data)
-        and other.scales == first.scales
-        and other.offsets == first.offsets
-    )
+def _has_scale_of(first: Samples, other: Counts) -> bool:
+    return isinstance(first, Counts) and other.scales == first.scales and other.offsets == first.offsets
 
 
 def _one(samples: Samples, leads: int, millivolts: float) -> NDArray[np.float32]:
     if isinstance(samples, Counts):
-        planes = np.frombuffer(samples.data, "<i2").reshape(len(samples.scales), samples.length)
-        return _scaled(planes[:leads], samples, leads, millivolts)
+        return _scaled(_planes(samples, leads), samples, millivolts)
     return _bounded(np.array(samples.rows[:leads]) * millivolts)
 
 
-def _scaled(counts: NDArray[np.int16], samples: Counts, leads: int, millivolts: float) -> NDArray[np.float32]:
-    values = counts * (np.array(samples.scales[:leads]) * millivolts)[:, None]
-    values += (np.array(samples.offsets[:leads]) * millivolts)[:, None]
+def _planes(samples: Counts, leads: int) -> NDArray[np.int16]:
+    return np.frombuffer(samples.data, "<i2").reshape(len(samples.scales), -1)[:leads]
+
+
+def _scaled(counts: NDArray[np.int16], samples: Counts, millivolts: float) -> NDArray[np.float32]:
+    values = counts * (np.array(samples.scales[: len(counts)]) * millivolts)[:, None]
+    values += (np.array(samples.offsets[: len(counts)]) * millivolts)[:, None]
     return _bounded(values)
 
 

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -71,7 +72,7 @@ class Bedside:
             tasks.cancel_scope.cancel()
 
     async def send(
-        self, signal: Signal, *, patient_id: str = PATIENT, since: float = 0, at_once: bool = False, **changes: str
+        self, signal: Signal, *, patient_id: str = PATIENT, since: float = 0, at_once: bool = False, **changes: Any
     ) -> None:
         for waveform in waveforms(signal, **changes):
             if waveform.started_at.timestamp() - BEGAN < since - 0.001:
@@ -81,8 +82,8 @@ class Bedside:
                 await anyio.lowlevel.checkpoint()
 
 
-def waveforms(signal: Signal, *, type: str = "ecg", unit: str = "mV") -> Iterable[Waveform]:
-    for started_at, samples in frames([signal], RATE, of_50_ms(RATE)):
+def waveforms(signal: Signal, *, began: float = BEGAN, type: str = "ecg", unit: str = "mV") -> Iterator[Waveform]:
+    for started_at, samples in frames([signal], RATE, of_50_ms(RATE), began=began):
         yield Waveform(type, RATE, ("II",), samples, unit, datetime.fromtimestamp(started_at, UTC))
 
 
@@ -119,7 +120,7 @@ async def test_other_waveforms_are_passed_over(bedside: Bedside) -> None:
 async def test_what_could_not_be_told_is_told_again(bedside: Bedside) -> None:
     bedside.notebook.refusals = 1
     async with bedside.running():
-        await bedside.send(heart_of(75, seconds=8))
+        await bedside.send(heart_of(75, seconds=8), at_once=True)
         await until(lambda: [present for _, present, _ in bedside.notebook.asystoles] == [False])
         await until(lambda: bedside.notebook.rates)
     assert bedside.count("tocsin_worker_failures_total", worker="ecg_teller") == 1
@@ -182,6 +183,21 @@ async def test_one_patients_broken_data_stop_nobody_elses_analysis(bedside: Beds
         await until(lambda: bedside.notebook.rates)
     assert bedside.count("tocsin_worker_failures_total", worker="ecg") >= 1
     assert {patient for patient, _, _ in bedside.notebook.rates} == {PATIENT}
+
+
+async def test_a_device_whose_clock_was_put_back_is_still_looked_at(bedside: Bedside) -> None:
+    past = BEGAN - 3600
+
+    async with bedside.running():
+        await bedside.send(heart_of(75, seconds=8))
+        await until(lambda: bedside.notebook.rates)
+        upcoming = waveforms(heart_of(75, seconds=300), began=past)
+
+        def is_told_of_the_past() -> bool:
+            bedside.monitor.take(PATIENT, next(upcoming))
+            return bedside.notebook.rates[-1][2].timestamp() < BEGAN
+
+        await until(is_told_of_the_past)
 
 
 async def test_microvolts_in_json_are_as_good(bedside: Bedside) -> None:

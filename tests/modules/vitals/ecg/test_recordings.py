@@ -61,7 +61,7 @@ def test_no_recording_shows_an_asystole(recordings: Path, name: str) -> None:
         assert not any(second.is_asystole for second in play([leads[number]], rate_hz, [names[number]]))
     seconds = play(leads, rate_hz, names)
     assert not any(second.is_asystole for second in seconds)
-    assert sum(second.heart_rate is not None for second in seconds) > 0.7 * len(seconds)
+    assert sum(second.heart_rate is not None for second in seconds) > 0.65 * len(seconds)
 
 
 def _stopped(signal: Signal, rate_hz: float, *, beats: list[float], at: float) -> Signal:

@@ -79,12 +79,18 @@ async def test_a_rate_from_the_ecg_gives_way_while_the_device_tells_its_own(stat
     at = station.ward.clock.now()
     own = station.reading(70, seconds=-30)
     await station.service.take(PATIENT, [own])
-    for seconds in (-41, -40, -35, -20, -19):
+    for seconds in (-42, -41, -40, -35, -20, -19, -18):
         await station.service.take_ecg_rate(PATIENT, 80, at + timedelta(seconds=seconds))
     await station.service.flush()
     stored = [(it.value, (it.measured_at - at).total_seconds(), it.source) for it in await station.stored()]
-    assert stored == [(80, -41, "ecg"), (70, -30, "device"), (80, -19, "ecg")]
-    assert [value for _, _, value, _ in station.rules.observed] == [70, 80, 80]
+    assert stored == [
+        (80, -42, "ecg"),
+        (80, -41, "ecg"),
+        (70, -30, "device"),
+        (80, -19, "ecg"),
+        (80, -18, "ecg"),
+    ]
+    assert [value for _, _, value, _ in station.rules.observed] == [70, 80, 80, 80, 80]
 
 
 async def test_other_numerics_of_the_device_leave_the_rate_to_the_ecg(station: Station) -> None:
