@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.modules.vitals.ecg.detection import find_beats
+from app.modules.vitals.ecg.detector import find_peaks
 
 STEP_SECONDS: Final = 0.04
 
@@ -158,12 +158,12 @@ def _beats(
 ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
     """Where beats peak, the step around each, shape (beats, samples), and how large it is."""
     beside = round(BESIDE_SECONDS * rate_hz)
-    # A constant beginning would keep the detector from learning how large a beat is.
-    begins = 0 if signal[1] != signal[0] else int((signal != signal[0]).argmax()) or len(signal)
-    if len(signal) - begins < 2 * rate_hz:
+    # The detector passes over what is constant at the beginning, and needs some signal after it.
+    if signal[1] == signal[0] and (signal[: -round(2 * rate_hz)] == signal[0]).all():
         peaks = np.empty(0, np.intp)
     else:
-        peaks = find_beats(signal[begins:], round(rate_hz)) + begins
+        # Its filters are remembered for each rate, so that there must not be too many.
+        peaks = find_peaks(signal, round(rate_hz))
         peaks = peaks[(peaks >= beside) & (peaks < len(signal) - beside)]
     shapes = step[peaks[:, None] + np.arange(-beside, beside + 1)]
     sizes = np.abs(shapes)

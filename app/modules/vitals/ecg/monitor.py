@@ -63,7 +63,7 @@ class EcgMonitor:
     """Follows the hearts of all patients whose ECG comes to this node.
 
     A patient is examined when a second of signal is complete, on the event loop, one at a time and with
-    everybody else's turn in between: that holds the loop for a quarter of a millisecond. A thread was
+    everybody else's turn in between: that holds the loop for a fifth of a millisecond. A thread was
     measured to cost a tenth more and to spare the loop little. When there is too little time, several
     seconds of signal are examined as one.
     """

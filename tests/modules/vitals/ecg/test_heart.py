@@ -197,7 +197,7 @@ def test_noise_gives_no_beats_and_hardly_moves_the_rate(seed: int) -> None:
 
 
 def test_p_waves_go_on_when_the_chambers_stand_still() -> None:
-    """These are larger than the smallest beats of others; they are small beside what this lead has shown."""
+    """Large P waves are larger than small beats: what tells them apart is how large this lead's beats were."""
     signal = ecg(beats(75, until=20), 45, RATE)
     at = np.arange(len(signal)) / RATE
     for p_wave in np.arange(20.5, 45, 0.7):

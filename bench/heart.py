@@ -1,4 +1,4 @@
-"""What following one heart costs: `python -m bench.ecg` (on one core: `taskset -c 1 python -m bench.ecg`).
+"""What following one heart costs: `python -m bench.heart` (on one core: `taskset -c 1 python -m bench.heart`).
 
 Two leads are sent in frames of 50 ms. Of each step the best of many times is told, because everything else
 that the machine does can only add to it: all that a second of one patient's signal costs, of that the
@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from app.modules.vitals.ecg.detection import find_beats
+from app.modules.vitals.ecg.detector import find_peaks
 from app.modules.vitals.ecg.examination import examine
 from app.modules.vitals.ecg.heart import Heart
 from app.modules.vitals.samples import Counts
@@ -98,7 +98,7 @@ def main() -> None:
         window = signal(10, round(kept_hz))
         lead, is_drawn = window.astype(np.float32), np.zeros(len(window), np.bool_)
         examination = best(partial(examine, lead, is_drawn, kept_hz, usual_step=0.5))
-        beats = best(partial(find_beats, window, round(kept_hz)))
+        beats = best(partial(find_peaks, window, round(kept_hz)))
         second, kept = cost_of_a_second(seconds, rate_hz), bytes_of_a_heart(seconds, rate_hz) / 1000
         print(f"{rate_hz:>5}  {second:>12.0f}  {examination:>11.0f}  {beats:>5.0f}  {kept:>8.0f}")
 
