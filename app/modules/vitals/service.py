@@ -217,13 +217,14 @@ class VitalsService:
         self._metrics.vitals_duplicates.inc(duplicates)
         return Taken(accepted=len(new), duplicates=duplicates)
 
-    async def take_ecg_rate(self, patient_id: str, per_minute: float, measured_at: datetime) -> None:
-        """Take a heart rate that was counted from the ECG, unless the device tells its own.
+    async def take_ecg_rates(self, patient_id: str, rates: Sequence[tuple[float, datetime]]) -> None:
+        """Take heart rates that were counted from the ECG, each with its time, where the device tells none itself.
 
         Raises:
             ServiceUnavailable: the database does not answer.
         """
-        await self.take(patient_id, (Reading(HEART_RATE, per_minute, "/min", measured_at, source="ecg"),))
+        readings = [Reading(HEART_RATE, per_minute, "/min", at, source="ecg") for per_minute, at in rates]
+        await self.take(patient_id, readings)
 
     async def flush(self) -> None:
         """Return when everything taken so far is committed."""

@@ -15,7 +15,7 @@ import anyio.to_thread
 import structlog
 
 from app.core.metrics import Metrics
-from app.modules.vitals.ecg.teller import EcgListener, RecordRate, Teller
+from app.modules.vitals.ecg.teller import EcgListener, RecordRates, Teller
 from app.modules.vitals.frames import Waveform
 from app.modules.vitals.tracks import MOST_PATIENTS
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 #: Samples that wait for one patient, all leads together: 16 s of three leads at 1000 Hz. Ordinarily a second's wait.
 MOST_WAITING: Final = 48_000
+
+#: Signal that has waited for so long is examined all at once: what is new counts more then than each second's rate.
+LATE_SECONDS: Final = 2.0
 
 #: A patient who has sent no ECG for so long is forgotten.
 FORGOTTEN_SECONDS: Final = 60.0
@@ -47,16 +50,18 @@ class _Patient:
 
     def __init__(self, patient_id: str) -> None:
         self.id = patient_id
-        self.frames: deque[Waveform] = deque()
+        self.frames: deque[tuple[float, Waveform]] = deque()
         self.waiting_samples = 0
         self.heart: Heart | None = None
         self.is_due = False
         self.due_at = -inf
         self.heard_at = self.looked_at = -inf
 
-    def drop_oldest(self) -> None:
-        oldest = self.frames.popleft()
+    def take_oldest(self) -> Waveform:
+        """The frame that came first, which is taken out."""
+        _, oldest = self.frames.popleft()
         self.waiting_samples -= oldest.samples.length * len(oldest.leads)
+        return oldest
 
 
 class EcgMonitor:
@@ -68,7 +73,7 @@ class EcgMonitor:
     seconds of signal are examined as one.
     """
 
-    def __init__(self, record: RecordRate, metrics: Metrics, *, most_patients: int = MOST_PATIENTS) -> None:
+    def __init__(self, record: RecordRates, metrics: Metrics, *, most_patients: int = MOST_PATIENTS) -> None:
         self._metrics = metrics
         self._most_patients = most_patients
         self._teller = Teller(record, metrics)
@@ -95,12 +100,12 @@ class EcgMonitor:
                 return
             patient = self._patients[patient_id] = _Patient(patient_id)
         length = waveform.samples.length
-        patient.frames.append(waveform)
+        now = patient.heard_at = asyncio.get_running_loop().time()
+        patient.frames.append((now, waveform))
         patient.waiting_samples += length * len(waveform.leads)
         while patient.waiting_samples > MOST_WAITING and len(patient.frames) > 1:
-            patient.drop_oldest()
+            patient.take_oldest()
             self._metrics.ecg_skipped.labels(what="frames").inc()
-        now = patient.heard_at = asyncio.get_running_loop().time()
         if not patient.is_due:
             ends_at = waveform.started_at.timestamp() + length / waveform.sample_rate_hz
             if ends_at >= patient.due_at or now - patient.looked_at > LATEST_LOOK_SECONDS:
@@ -139,22 +144,24 @@ class EcgMonitor:
             await asyncio.sleep(0)
 
     def _examine(self, patient: _Patient, heart: Heart) -> None:
-        while patient.frames:
-            frame = patient.frames[0]
-            patient.drop_oldest()
-            heart.take(
-                frame.leads,
-                frame.sample_rate_hz,
-                frame.started_at.timestamp(),
-                frame.samples,
-                millivolts=_MILLIVOLTS[frame.unit],
-            )
-        second = heart.look()
+        """Examine the next second of a patient, or all that waits where that has waited too long."""
+        now = patient.looked_at = asyncio.get_running_loop().time()
+        is_late = bool(patient.frames) and now - patient.frames[0][0] > LATE_SECONDS
+        second = None
+        while patient.frames and second is None:
+            frame = patient.take_oldest()
+            started_at = frame.started_at.timestamp()
+            heart.take(frame.leads, frame.sample_rate_hz, started_at, frame.samples, millivolts=_MILLIVOLTS[frame.unit])
+            is_complete = not is_late and started_at + frame.samples.length / frame.sample_rate_hz >= heart.due_at
+            if is_complete or not patient.frames:
+                second = heart.look()
         patient.due_at = heart.due_at
-        patient.looked_at = asyncio.get_running_loop().time()
         if second is not None:
             self._metrics.ecg_beats.inc(len(second.beats))
             self._teller.put(patient.id, second)
+        if patient.frames:
+            patient.is_due = True
+            self._due.append(patient)
 
     async def _forget_silent(self) -> None:
         """Give back, for ever, what is kept of patients who send no ECG any more."""

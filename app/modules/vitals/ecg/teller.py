@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 #: So many patients' news are told at the same time: one that must wait for the database holds up no other.
 TELLERS: Final = 8
+
+#: Seconds of one patient that wait to be told. Ordinarily it is one; a recording that is played fast has more.
+MOST_WAITING: Final = 120
 
 #: What could not be told is told again after so long.
 PAUSE_SECONDS: Final = 1.0
@@ -37,8 +40,8 @@ class EcgListener(Protocol):
         ...
 
 
-#: Takes a heart rate per minute, and when it was counted.
-RecordRate = Callable[[str, float, datetime], Awaitable[None]]
+#: Takes heart rates per minute, each with when it was counted, oldest first.
+RecordRates = Callable[[str, Sequence[tuple[float, datetime]]], Awaitable[None]]
 
 
 #: What is said of a signal while there is too little of it, and when there is none any more.
@@ -46,11 +49,11 @@ _UNKNOWN: Final = "unknown"
 
 
 class _News:
-    """The newest second of one patient that was not told, and what was told last."""
+    """The seconds of one patient that were not told, oldest first, and what was told last."""
 
     def __init__(self, patient_id: str) -> None:
         self.patient_id = patient_id
-        self.second: Second | None = None
+        self.seconds: deque[Second] = deque()
         self.is_over = False
         self.is_waiting = False
         self.told_at = datetime.fromtimestamp(0, UTC)
@@ -59,13 +62,13 @@ class _News:
 
     @property
     def is_there(self) -> bool:
-        return self.second is not None or self.is_over
+        return bool(self.seconds) or self.is_over
 
 
 class Teller:
-    """Holds one second of each patient at most: a newer one takes its place, and a rate not told is counted."""
+    """Holds some seconds of each patient; of more the oldest go untold, and their rates are counted."""
 
-    def __init__(self, record: RecordRate, metrics: Metrics) -> None:
+    def __init__(self, record: RecordRates, metrics: Metrics) -> None:
         self._record = record
         self._metrics = metrics
         self._listeners: list[EcgListener] = []
@@ -84,9 +87,10 @@ class Teller:
     def put(self, patient_id: str, second: Second) -> None:
         """Have this told, as far as it is new."""
         news = self._news.get(patient_id) or self._news.setdefault(patient_id, _News(patient_id))
-        if news.second is not None and news.second.heart_rate is not None:
+        if len(news.seconds) == MOST_WAITING and news.seconds.popleft().heart_rate is not None:
             self._metrics.ecg_skipped.labels(what="rates").inc()
-        news.second, news.is_over = second, False
+        news.seconds.append(second)
+        news.is_over = False
         self._line_up(news)
 
     def forget(self, patient_id: str) -> None:
@@ -126,23 +130,24 @@ class Teller:
 
     async def _tell(self, news: _News) -> None:
         """Tell what is new; what could not be told stays new."""
-        second = news.second
-        if second is None:
+        if not news.seconds:
             await self._tell_quality(news, None)
             del self._news[news.patient_id]
             news.is_over = False
             return
-        news.second = None
-        news.told_at = datetime.fromtimestamp(second.at, UTC)
-        try:
+        rates = []
+        told = list(news.seconds)
+        for second in told:
+            news.told_at = datetime.fromtimestamp(second.at, UTC)
             await self._tell_asystole(news, second)
             await self._tell_quality(news, second.quality)
             if second.heart_rate is not None:
-                await self._record(news.patient_id, float(round(second.heart_rate)), news.told_at)
-        except Exception:
-            newer: Second | None = news.second
-            news.second = newer or second
-            raise
+                rates.append((float(round(second.heart_rate)), news.told_at))
+        if rates:
+            await self._record(news.patient_id, rates)
+        # Those that came meanwhile stay; of those that were told, some may have been pushed out by them.
+        while news.seconds and any(news.seconds[0] is second for second in told):
+            news.seconds.popleft()
 
     async def _tell_asystole(self, news: _News, second: Second) -> None:
         is_present = second.is_asystole

@@ -80,7 +80,7 @@ async def test_a_rate_from_the_ecg_gives_way_while_the_device_tells_its_own(stat
     own = station.reading(70, seconds=-30)
     await station.service.take(PATIENT, [own])
     for seconds in (-42, -41, -40, -35, -20, -19, -18):
-        await station.service.take_ecg_rate(PATIENT, 80, at + timedelta(seconds=seconds))
+        await station.service.take_ecg_rates(PATIENT, [(80, at + timedelta(seconds=seconds))])
     await station.service.flush()
     stored = [(it.value, (it.measured_at - at).total_seconds(), it.source) for it in await station.stored()]
     assert stored == [
@@ -95,14 +95,14 @@ async def test_a_rate_from_the_ecg_gives_way_while_the_device_tells_its_own(stat
 
 async def test_other_numerics_of_the_device_leave_the_rate_to_the_ecg(station: Station) -> None:
     await station.service.take(PATIENT, [station.reading(70, type="pulse")])
-    await station.service.take_ecg_rate(PATIENT, 80, station.ward.clock.now())
+    await station.service.take_ecg_rates(PATIENT, [(80, station.ward.clock.now())])
     assert [(kind, value) for _, kind, value, _ in station.rules.observed] == [("pulse", 70), ("heart_rate", 80)]
 
 
 async def test_the_devices_own_rate_is_remembered_through_a_restart(station: Station) -> None:
     await station.service.record(PATIENT, [station.reading(70)])
     restarted = Station(station.ward)
-    await restarted.service.take_ecg_rate(PATIENT, 80, station.ward.clock.now() + timedelta(seconds=1))
+    await restarted.service.take_ecg_rates(PATIENT, [(80, station.ward.clock.now() + timedelta(seconds=1))])
     assert restarted.rules.observed == []
 
 
