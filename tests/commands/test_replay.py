@@ -90,7 +90,8 @@ async def test_numerics_and_signals_of_two_patients_play_at_once(server: Running
     )
     for bed in BEDS:
         stored = (await server.call("GET", f"/api/v1/vitals/history?patient_id={bed}&limit=5000", "nurse")).json()
-        assert len(stored["readings"]) == 240
+        # Played fast, the ECG lies in the past, where the device tells no heart rate of its own.
+        assert sum("source" not in reading for reading in stored["readings"]) == 240
     accepted = server.services.get(Metrics).registry.get_sample_value
     assert [accepted("tocsin_vitals_readings_total", {"type": it}) for it in ("ecg", "pleth", "resp_wave")] == [
         1200
