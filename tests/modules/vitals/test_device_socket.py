@@ -297,7 +297,7 @@ class HeldUp(Intake):
         super().__init__()
         self._may_take_at_once = may_take_at_once
 
-    def may_take_at_once(self) -> bool:
+    def may_take_at_once(self, now: float) -> bool:
         return self._may_take_at_once
 
     def add(self, source: Source) -> None: ...
