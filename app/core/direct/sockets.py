@@ -19,8 +19,8 @@ LENDING = "tocsin.lending"
 RECEIVING = "tocsin.receiving"
 
 #: Where messages are taken as they arrive, so much is read at a time: what arrives on one connection holds the loop
-#: for a tenth of a millisecond.
-READ_BYTES = 8192
+#: for less than a tenth of a millisecond.
+READ_BYTES = 4096
 
 #: Linux's option (tcp(7)); elsewhere there is none.
 _NOT_SENT: int = getattr(socket, "TCP_NOTSENT_LOWAT", 0)
