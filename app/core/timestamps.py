@@ -19,7 +19,7 @@ def from_rfc3339(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a time needs its offset from UTC, such as 2026-01-02T03:04:05Z")
-    return to_utc(moment)
+    return moment if moment.tzinfo is UTC else to_utc(moment)
 
 
 def to_utc(moment: datetime) -> datetime:

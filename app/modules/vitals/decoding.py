@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 
@@ -35,7 +35,7 @@ from app.modules.vitals.signs import (
     WAVEFORMS,
     canonical_unit,
 )
-from app.modules.vitals.waveform_fields import read_head, read_waveform, to_counts, to_lead, to_waveform
+from app.modules.vitals.waveform_fields import read_head, read_waveform, to_counts, to_lead
 
 #: In characters of text, or in bytes. Nothing larger is parsed at all.
 LONGEST_FRAME: Final = 262_144
@@ -65,7 +65,7 @@ class _Packed(msgspec.Struct, gc=False):
     lead: str | None = None
     leads: tuple[str, ...] | None = None
     offset: float | tuple[float, ...] | None = None
-    seq: int | None = None
+    seq: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_EXACT_INTEGER)] | None = None
 
 
 class _Glance(msgspec.Struct, gc=False):
@@ -158,7 +158,8 @@ def read_packed(data: bytes) -> Waveform | None:
     if data[0] != _SHORT_MAP | known or it.timestamp is None or it.type not in WAVEFORMS:
         return None
     head = _known_head(it.type, it.sampleRate, it.unit, it.lead, it.leads, it.scale, it.offset)
-    return to_waveform(head, to_counts(head, it.samples), to_time(it.timestamp), to_seq(it.seq))
+    samples = to_counts(head, it.samples)
+    return Waveform(head.type, head.sample_rate_hz, head.leads, samples, head.unit, to_time(it.timestamp), it.seq)
 
 
 def _read_map(data: bytes) -> Frame:

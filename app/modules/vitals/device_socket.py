@@ -114,7 +114,7 @@ class DeviceSocket:
 
     def _put(self, message: str | bytes) -> None:
         """Take a message, or keep it until its turn comes."""
-        if self._is_at_end:
+        if self._right.reason is not None or self._ending is not None:
             return
         self._frames += 1
         now = self._loop.time()
@@ -134,7 +134,7 @@ class DeviceSocket:
 
     def _take_at_once(self, message: bytes, now: float) -> bool:
         """Take a message if it is a waveform that need not wait; answers whether it was."""
-        if self._inbox.waveforms or not self._intake.may_take_at_once():
+        if self._inbox.waveforms or not self._intake.may_take_at_once(now):
             return False
         try:
             waveform = read_packed(message)
@@ -265,7 +265,7 @@ class DeviceSocket:
 
     @property
     def _is_at_end(self) -> bool:
-        return self._right.is_over or self._ending is not None
+        return self._right.reason is not None or self._ending is not None
 
     def _end(self, reason: str, code: int = POLICY_VIOLATION) -> None:
         """Take nothing more; the socket is closed when the device has been sent what it was answered."""

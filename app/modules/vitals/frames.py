@@ -50,7 +50,7 @@ class Reading:
         return self.measured_at
 
 
-class Waveform(msgspec.Struct, frozen=True):
+class Waveform(msgspec.Struct, frozen=True, gc=False):
     """Samples of one or several leads, taken together at one constant rate.
 
     Attributes:

@@ -1,8 +1,8 @@
 """Works off the waveforms that have arrived on all sockets, a slice at a time.
 
-A few may be taken in each turn of the loop as they arrive, which spares them a queue. However many come at
-once: one turn of the loop takes the others for the time of a slice, a few of each socket in its turn, and
-between two slices the loop does everything else. Readings and alerts do not wait for waveforms.
+As long as they are few they are taken as they arrive, which spares them a queue. However many come at once:
+one turn of the loop takes the others for the time of a slice, a few of each socket in its turn, and between
+two slices the loop does everything else. Readings and alerts do not wait for waveforms.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import Protocol
 #: A slice ends at this age. The invariant is 10 ms; the rest is for what the loop has to do besides in the same turn.
 SLICE_SECONDS = 0.005
 
-#: Frames of all sockets that may be taken as they arrive, in one turn of the loop: about as long as a slice.
+#: Frames of all sockets that may be taken as they arrive in this time: about as long as a slice. No turn of the
+#: loop is waited for, because waiting for one costs as much as taking a frame.
 FRAMES_AT_ONCE = 400
+AT_ONCE_SECONDS = 0.01
 
 #: Frames of one socket that are taken before others have their turn.
 FRAMES_IN_A_ROW = 8
@@ -37,18 +39,16 @@ class Intake:
         self._due: deque[Source] = deque()
         self._is_scheduled = False
         self._left_at_once = FRAMES_AT_ONCE
+        self._counts_from = 0.0
 
-    def may_take_at_once(self) -> bool:
-        """Whether a small frame may be taken right now: nobody waits, and there have not been many in this turn."""
+    def may_take_at_once(self, now: float) -> bool:
+        """Whether a small frame may be taken right now: nobody waits, and there have not been many."""
+        if now - self._counts_from >= AT_ONCE_SECONDS:
+            self._counts_from, self._left_at_once = now, FRAMES_AT_ONCE
         if self._due or not self._left_at_once:
             return False
-        if self._left_at_once == FRAMES_AT_ONCE:
-            asyncio.get_running_loop().call_soon(self._begin_turn)
         self._left_at_once -= 1
         return True
-
-    def _begin_turn(self) -> None:
-        self._left_at_once = FRAMES_AT_ONCE
 
     def add(self, source: Source) -> None:
         """Take what waits on a socket that is not here yet, from the loop's next turn on."""

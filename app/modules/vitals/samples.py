@@ -24,8 +24,9 @@ _DIGITS_BEYOND_STEP: Final = 2
 _MOST_DECIMALS: Final = 330
 
 
-# Counts and waveforms are made thousands of times a second. A frozen dataclass takes ten times as long for it.
-class Counts(msgspec.Struct, frozen=True):
+# Counts and waveforms are made thousands of times a second. A frozen dataclass takes ten times as long for
+# it; and nothing in them can refer back to them, so that the garbage collector need not look.
+class Counts(msgspec.Struct, frozen=True, gc=False):
     """Samples as a converter counts them; what one count is worth is told for each lead.
 
     Attributes:

@@ -34,14 +34,6 @@ class _Recent:
         self.newest = first
         self.times = deque([first], maxlen=MOST_WAVEFORMS)
 
-    def is_new(self, moment: datetime) -> bool:
-        if moment > self.newest:
-            self.newest = moment
-        elif moment in self.times:
-            return False
-        self.times.append(moment)
-        return True
-
 
 class Track:
     """One patient's readings, as far as is needed to put them in order and to know those seen before.
@@ -74,7 +66,12 @@ class Track:
         """Whether no frame of this time was among the last ones of the curve; from now on it is."""
         recent = self._curves.get(curve)
         if recent is not None:
-            return recent.is_new(started_at)
+            if started_at > recent.newest:
+                recent.newest = started_at
+            elif started_at in recent.times:
+                return False
+            recent.times.append(started_at)
+            return True
         self._curves[curve] = _Recent(started_at)
         if len(self._curves) > MOST_CURVES:
             del self._curves[next(iter(self._curves))]

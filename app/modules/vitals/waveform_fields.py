@@ -15,7 +15,7 @@ import msgspec
 
 from app.modules.vitals.fields import FrameError, read_time, read_type, require, to_number, to_optional_text, to_seq
 from app.modules.vitals.frames import Waveform
-from app.modules.vitals.samples import COUNT_BYTES, Counts, Numbers, Samples
+from app.modules.vitals.samples import COUNT_BYTES, Counts, Numbers
 from app.modules.vitals.signs import WAVEFORMS, canonical_waveform_unit
 
 HIGHEST_SAMPLE_RATE_HZ: Final = 2000
@@ -55,12 +55,8 @@ def read_waveform(fields: Mapping[str, Any]) -> Waveform:
     described = (fields.get(name) for name in ("unit", "lead", "leads", "scale", "offset"))
     head = read_head(vital_type, rate, *described)
     read = to_counts(head, samples) if isinstance(samples, bytes) else _to_numbers(head, samples)
-    return to_waveform(head, read, read_time(fields), to_seq(fields.get("seq")))
-
-
-def to_waveform(head: Head, samples: Samples, started_at: Any, seq: int | None) -> Waveform:
-    """The waveform that these are the parts of."""
-    return Waveform(head.type, head.sample_rate_hz, head.leads, samples, head.unit, started_at, seq)
+    started_at, seq = read_time(fields), to_seq(fields.get("seq"))
+    return Waveform(head.type, head.sample_rate_hz, head.leads, read, head.unit, started_at, seq)
 
 
 def read_head(

@@ -19,9 +19,11 @@ from app.modules.vitals.frames import Frame, Waveform
 from app.modules.vitals.signs import NUMERICS, WAVEFORMS
 from tests.modules.vitals.test_decoding import ECG, HEART_RATE, LEAD_OFF, PACKED, TWO_LEADS
 
+# Of few characters, because the table of all that there are takes seconds to make.
+_TEXTS = st.text("abIV0.:-/ \x00\u00e9\u20ac\U0001f600", max_size=20)
 _NAMES = st.sampled_from([*NUMERICS, *WAVEFORMS, "flush", "lead_on", "mV", "II"])
-_PLAIN = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=20) | _NAMES
-_ANY = st.recursive(_PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner), max_leaves=10)
+_PLAIN = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | _TEXTS | _NAMES
+_ANY = st.recursive(_PLAIN, lambda inner: st.lists(inner) | st.dictionaries(_TEXTS, inner), max_leaves=10)
 _FIELD_NAMES = st.sampled_from(
     ["type", "value", "unit", "timestamp", "samples", "sampleRate", "lead", "leads", "scale", "offset", "seq"]
 ) | st.sampled_from(["event", "id", "other"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket as socket_module
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ from app.modules.vitals.intake import Intake, Source
 from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.rights import SocketRights
 from app.modules.vitals.service import VitalsService
+from app.modules.vitals.viewer_socket import MOST_UNSENT_BYTES
 from tests.modules.vitals.bedside import FRONTEND, MOBILE, Bed, Socket, serving_ward, socket
 from tests.modules.vitals.station import PATIENT, Station
 from tests.servers import RunningServer, until
@@ -300,7 +302,7 @@ class HeldUp(Intake):
         super().__init__()
         self._may_take_at_once = may_take_at_once
 
-    def may_take_at_once(self) -> bool:
+    def may_take_at_once(self, now: float) -> bool:
         return self._may_take_at_once
 
     def add(self, source: Source) -> None: ...
@@ -411,3 +413,25 @@ async def test_a_choice_that_there_is_not_is_refused_with_its_field(
     problem = msgspec.json.decode(caught.value.response.body or b"")
     assert (problem["status"], problem["code"]) == (422, "validation_error")
     assert [error["field"] for error in problem["errors"]] == [field]
+
+
+@pytest.mark.skipif(not hasattr(socket_module, "TCP_NOTSENT_LOWAT"), reason="an option of Linux and macOS")
+async def test_the_kernel_holds_little_for_a_viewer_and_as_much_as_it_likes_for_an_alert_socket(
+    server: RunningServer,
+) -> None:
+    alerts = "/api/v1/alerts/ws"
+    async with (
+        socket(server, FRONTEND, "nurse", patient_id="P1") as viewer,
+        socket(server, alerts, "nurse", patient_id="P1", role="nurse") as listener,
+    ):
+        await until(lambda: server.services.get(VitalsViewers).count() == 1)
+        await until(lambda: server.manager.open_count() == 1)
+        held = {}
+        for protocol in server.server.server_state.connections:
+            theirs = protocol.transport.get_extra_info("peername")
+            held[theirs] = protocol.transport.get_extra_info("socket").getsockopt(
+                socket_module.IPPROTO_TCP, socket_module.TCP_NOTSENT_LOWAT
+            )
+        ours, default = (held[it.connection.local_address] for it in (viewer, listener))
+    assert ours == MOST_UNSENT_BYTES
+    assert default != MOST_UNSENT_BYTES

@@ -7,11 +7,12 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.modules.vitals.decoding import decode_json, decode_msgpack
+from app.modules.vitals.decoding import LONGEST_FRAME, decode_from_node, decode_json, decode_msgpack
 from app.modules.vitals.encoding import encode_for_nodes, encode_json, encode_msgpack
 from app.modules.vitals.frames import Reading, Waveform
 from app.modules.vitals.samples import Counts, Numbers, Samples
 from app.modules.vitals.signs import NUMERICS, WAVEFORMS
+from app.modules.vitals.waveform_fields import MOST_LEADS, MOST_SAMPLES
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 250_001, tzinfo=UTC)
 _MOMENTS = st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
@@ -56,7 +57,15 @@ def test_what_a_viewer_gets_of_a_reading_is_what_a_device_could_have_sent(readin
 
 @given(_waveforms())
 def test_what_another_node_gets_of_a_waveform_is_the_waveform(waveform: Waveform) -> None:
-    assert decode_msgpack(encode_for_nodes("P1", waveform)) == waveform
+    assert decode_from_node(encode_for_nodes("P1", waveform)) == waveform
+
+
+def test_the_largest_waveform_that_a_device_may_send_as_numbers_reaches_other_nodes() -> None:
+    leads = tuple(f"lead {number}" for number in range(MOST_LEADS))
+    waveform = Waveform("ecg", 500, leads, Numbers(((0.0,) * MOST_SAMPLES,) * MOST_LEADS), "mV", MOMENT)
+    message = encode_for_nodes("P1", waveform)
+    assert len(message) > LONGEST_FRAME
+    assert decode_from_node(message) == waveform
 
 
 @given(_waveforms())

@@ -16,7 +16,7 @@ from app.modules.vitals.inbox import (
     Arrived,
     Inbox,
 )
-from app.modules.vitals.intake import FRAMES_AT_ONCE, FRAMES_IN_A_ROW, SLICE_SECONDS, Intake
+from app.modules.vitals.intake import AT_ONCE_SECONDS, FRAMES_AT_ONCE, FRAMES_IN_A_ROW, SLICE_SECONDS, Intake
 from tests.servers import until
 
 pytestmark = pytest.mark.anyio
@@ -107,13 +107,13 @@ async def test_who_has_little_does_not_wait_for_who_has_much() -> None:
     await asyncio.sleep(0)
 
 
-async def test_a_few_frames_may_be_taken_at_once_in_each_turn_unless_somebody_waits() -> None:
-    intake = Intake()
-    assert sum(intake.may_take_at_once() for _ in range(2 * FRAMES_AT_ONCE)) == FRAMES_AT_ONCE
-    await asyncio.sleep(0)
-    assert intake.may_take_at_once()
+async def test_a_few_frames_may_be_taken_at_once_unless_somebody_waits() -> None:
+    intake, now = Intake(), 100.0
+    for _ in range(2):
+        assert sum(intake.may_take_at_once(now) for _ in range(2 * FRAMES_AT_ONCE)) == FRAMES_AT_ONCE
+        assert not intake.may_take_at_once(now + AT_ONCE_SECONDS * 0.9)
+        now += AT_ONCE_SECONDS
     intake.add(Flood(1))
-    assert not intake.may_take_at_once()
+    assert not intake.may_take_at_once(now)
     await asyncio.sleep(0)
-    assert intake.may_take_at_once()
-    await asyncio.sleep(0)
+    assert intake.may_take_at_once(now)
