@@ -35,7 +35,8 @@ Told = tuple[str, str, str, tuple[float, ...]]
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[RunningServer]:
-    async with serving(tmp_path) as server:
+    # Most patients are well for minutes: the stream is not to be taken for dead on a slow machine.
+    async with serving(tmp_path, keepalive_seconds=5) as server:
         await server.user("admin", Role.ADMIN)
         await server.user("device", Role.DEVICE)
         yield server
