@@ -96,19 +96,18 @@ def _events_of(rule: dict[str, Any], samples: list[tuple[int, float]]) -> list[t
     is_present = False
     counted_from = 0
     shown: tuple[float, ...] = ()
+    # At full speed a whole recording is sent within the minute in which violations are counted.
+    violations = [0] * len(rule["levels"])
     for index in range(len(samples)):
-        row, values = samples[index][0], [value for _, value in samples[counted_from : index + 1]]
+        row, values = samples[index][0], [value for _, value in samples[max(counted_from, index - 60) : index + 1]]
         reached: list[tuple[str, tuple[float, ...]]] = []
-        for level in rule["levels"]:
+        for number, level in enumerate(rule["levels"]):
             asked, limit = level.get("samples", 1), level["when"][side]
+            violates = sign * (values[-1] - limit) > 0
+            violations[number] += violates and (index == counted_from or sign * (values[-2] - limit) <= 0)
             last = values[-asked:]
             is_long = len(last) == asked and all(sign * (value - limit) > 0 for value in last)
-            # At full speed a whole recording is sent within the minute in which violations are counted.
-            starts = sum(
-                sign * (value - limit) > 0 and (place == 0 or sign * (values[place - 1] - limit) <= 0)
-                for place, value in enumerate(values)
-            )
-            is_again = "repeated" in level and starts >= level["repeated"]["times"] and sign * (values[-1] - limit) > 0
+            is_again = "repeated" in level and violates and violations[number] >= level["repeated"]["times"]
             if is_long or is_again:
                 reached.append((level["tier"], tuple(last)))
         normal = values[-clear_samples:]
@@ -134,6 +133,7 @@ def _events_of(rule: dict[str, Any], samples: list[tuple[int, float]]) -> list[t
             else:
                 events.append((row, ("alert_resolved", rule["name"], open_tier, shown)))
                 open_tier, is_present, counted_from = None, False, index + 1
+                violations = [0] * len(violations)
     return events
 
 

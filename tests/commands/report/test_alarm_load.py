@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.commands.recordings import Row, read_recording
+from app.commands.recordings import Row
 from app.commands.report.alarm_load import measure
 from app.commands.report.alarms import play
 from app.commands.report.load import Load
@@ -52,17 +52,21 @@ def stretches(samples: list[tuple[float, float]], low: float | None, high: float
             yield [at for at, _ in run]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def numerics(recordings: Path) -> list[Path]:
     return sorted((recordings / "bidmc").glob("*_Numerics.csv"))
 
 
+@pytest.fixture(scope="session")
 def loads(numerics: list[Path]) -> tuple[Load, Load]:
+    """What the shipped rules make of the recordings, and what bare limits do."""
     shipped, bare = measure(numerics, [("shipped", load_rules()), ("bare", load_rules(BARE))])
     return shipped, bare
 
 
-def test_bare_limits_alarm_as_often_as_a_count_of_stretches_beyond_them(numerics: list[Path]) -> None:
+def test_bare_limits_alarm_as_often_as_a_count_of_stretches_beyond_them(
+    numerics: list[Path], loads: tuple[Load, Load]
+) -> None:
     """Fails with rules that ask for a second sample, or for thirty normal ones in between (checked with each)."""
     expected: Counter[tuple[str, str]] = Counter()
     for path in numerics:
@@ -72,7 +76,7 @@ def test_bare_limits_alarm_as_often_as_a_count_of_stretches_beyond_them(numerics
             expected[patient, f"{NAMES[column]}_low"] += len(list(stretches(found[column], low, None)))
             expected[patient, f"{NAMES[column]}_high"] += len(list(stretches(found[column], None, high)))
 
-    _, bare = loads(numerics)
+    _, bare = loads
 
     assert len(numerics) == 40
     assert sum(expected.values()) > 10
@@ -80,16 +84,18 @@ def test_bare_limits_alarm_as_often_as_a_count_of_stretches_beyond_them(numerics
     assert bare.hours == pytest.approx(sum(columns(path)["HR"][-1][0] for path in numerics) / 3600, rel=0.01)
 
 
-def test_the_shipped_rules_have_at_most_two_fifths_of_the_alarms_of_bare_limits(numerics: list[Path]) -> None:
-    shipped, bare = loads(numerics)
+def test_the_shipped_rules_have_at_most_two_fifths_of_the_alarms_of_bare_limits(loads: tuple[Load, Load]) -> None:
+    shipped, bare = loads
 
     assert 0 < len(shipped.alarms) <= 0.4 * len(bare.alarms)
 
 
-def test_the_shipped_rules_alarm_within_ten_seconds_of_every_extreme_that_lasts_ten(numerics: list[Path]) -> None:
+def test_the_shipped_rules_alarm_within_ten_seconds_of_every_extreme_that_lasts_ten(
+    numerics: list[Path], loads: tuple[Load, Load]
+) -> None:
     checked = 0
-    for path in numerics:
-        alarms = play("it", list(read_recording(path)), load_rules()).alarms
+    for path, played in zip(numerics, loads[0].played, strict=True):
+        alarms = played.alarms
         for column, condition, low, high in EXTREMES:
             for seconds in stretches(columns(path)[column], low, high):
                 if seconds[-1] - seconds[0] + 1 < 10:

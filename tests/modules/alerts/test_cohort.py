@@ -98,7 +98,7 @@ class Ward(Fan):
                         life.keep_alive()
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(steps=ROUND_THE_END, batch=2, newcomers=5, most_bytes=20_000)
 @given(
     steps=STEPS,
