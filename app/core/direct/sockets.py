@@ -109,17 +109,26 @@ class SmallReads(asyncio.BufferedProtocol):
     _buffer = memoryview(bytearray(READ_BYTES))
 
     def __init__(self, protocol: LendingSocketProtocol) -> None:
+        self._protocol = protocol
         self._receive = protocol.data_received
-        self.connection_lost = protocol.connection_lost  # type: ignore[method-assign]
-        self.eof_received = protocol.eof_received  # type: ignore[method-assign]
-        self.pause_writing = protocol.pause_writing  # type: ignore[method-assign]
-        self.resume_writing = protocol.resume_writing  # type: ignore[method-assign]
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         self._receive(bytes(self._buffer[:nbytes]))
+
+    def eof_received(self) -> None:
+        self._protocol.eof_received()
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._protocol.connection_lost(exc)
 
 
 class LendingSocketProtocol(WebSocketsSansIOProtocol):

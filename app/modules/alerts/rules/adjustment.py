@@ -24,8 +24,8 @@ class Layer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Adjustable:
-    """A limit of the rules that people may set otherwise: a plain one, of one sign on one side."""
+class _PlainLimit:
+    """A limit of one sign on one side, at one tier of a condition."""
 
     condition: str
     tier: Tier
@@ -38,19 +38,16 @@ class Adjustable:
         return self.condition, self.tier
 
 
-@dataclass(frozen=True, slots=True)
-class Adjustment:
+class Adjustable(_PlainLimit):
+    """A limit of the rules that people may set otherwise."""
+
+    __slots__ = ()
+
+
+class Adjustment(_PlainLimit):
     """A limit that somebody has set, and the sign and side that it was set for."""
 
-    condition: str
-    tier: Tier
-    vital_type: str
-    direction: Direction
-    limit: float
-
-    @property
-    def key(self) -> LimitKey:
-        return self.condition, self.tier
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
