@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 _LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class LoopCounter(Collector):
+    """A counter with one label for what happens thousands of times a second, on the event loop and nowhere else.
+
+    A counter of the library takes a lock each time, which costs ten times as much.
+
+    Attributes:
+        counts: of each value of the label, how often so far.
+    """
+
+    def __init__(self, name: str, documentation: str, label: str, *, registry: CollectorRegistry) -> None:
+        self.counts: defaultdict[str, int] = defaultdict(int)
+        self._about = name, documentation, label
+        registry.register(self)
+
+    def collect(self) -> Iterable[Metric]:
+        name, documentation, label = self._about
+        family = CounterMetricFamily(name, documentation, labels=[label])
+        for value, count in self.counts.items():
+            family.add_metric([value], count)
+        return [family]
 
 
 class Metrics:
@@ -61,7 +88,7 @@ class Metrics:
         self.escalations_late = Counter(
             "tocsin_escalations_late", "Escalations that fired more than 5 s after they were due.", registry=r
         )
-        self.vitals_readings = Counter("tocsin_vitals_readings", "Readings accepted.", ["type"], registry=r)
+        self.vitals_readings = LoopCounter("tocsin_vitals_readings", "Readings accepted.", "type", registry=r)
         self.vitals_duplicates = Counter("tocsin_vitals_duplicates", "Readings that had been sent before.", registry=r)
         self.vitals_refused = Counter(
             "tocsin_vitals_frames_refused", "Vitals frames answered with an error.", ["code"], registry=r

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Final
 
@@ -11,8 +12,16 @@ from websockets.speedups import apply_mask
 _TEXT: Final = 0x81
 _BINARY: Final = 0x82
 
+#: The second byte of a masked frame: its size, or how many bytes more tell it.
 _MASKED: Final = 0x80
+_TWO_BYTES_MORE: Final = _MASKED | 126
+_EIGHT_BYTES_MORE: Final = _MASKED | 127
+
 _MASK_BYTES: Final = 4
+_SHORTEST_HEAD: Final = 2 + _MASK_BYTES
+
+#: Both of them, and what the size is where two bytes more tell it.
+_unpack_head = struct.Struct("!BBH").unpack_from
 
 Message = str | bytes
 Take = Callable[[Message], None]
@@ -36,47 +45,61 @@ def _head(first: int, size: int) -> bytes:
     return bytes((first, 127)) + size.to_bytes(8)
 
 
-def take_messages(data: bytes | bytearray, most_bytes: int, take: Take) -> tuple[int, int]:
-    """Take the messages at the beginning of what a client has sent, as long as each is one whole frame.
+def take_messages(data: bytes | bytearray, most_bytes: int, take: Take) -> int:
+    """Take the messages at the beginning of what a client has sent, as long as each is one whole, masked frame.
 
     Args:
         most_bytes: a message that is larger is left where it is.
 
     Returns:
-        How many bytes were taken, and how many the frame behind them has, as far as can be told, where some
-        of them have not come yet. 0 says that it is for somebody else: it is no data frame, is one of
-        several, is not masked, too large, or a text that is not UTF-8.
+        How many bytes were taken.
     """
     at, end = 0, len(data)
-    while at < end:
-        first = data[at]
-        if first != _BINARY and first != _TEXT:
-            return at, 0
-        if end - at < 2:
-            return at, 2
-        size = data[at + 1] - _MASKED
-        if size < 0:
-            return at, 0
-        start = at + 2 + _MASK_BYTES
-        if size >= 126:
-            size_bytes = 2 if size == 126 else 8
-            start += size_bytes
-            if start > end:
-                return at, start - at
-            size = int.from_bytes(data[at + 2 : at + 2 + size_bytes])
-        if size > most_bytes:
-            return at, 0
+    while at + _SHORTEST_HEAD <= end:
+        first, second, size = _unpack_head(data, at)
+        if second == _TWO_BYTES_MORE:
+            start = at + _SHORTEST_HEAD + 2
+        elif _MASKED <= second < _TWO_BYTES_MORE:
+            start, size = at + _SHORTEST_HEAD, second - _MASKED
+        elif second == _EIGHT_BYTES_MORE:
+            start, size = at + _SHORTEST_HEAD + 8, int.from_bytes(data[at + 2 : at + 10])
+        else:
+            return at
         stop = start + size
-        if stop > end:
-            return at, stop - at
+        if stop > end or size > most_bytes:
+            return at
         payload = apply_mask(data[start:stop], data[start - _MASK_BYTES : start])
         if first == _BINARY:
             take(payload)
-        else:
+        elif first == _TEXT:
             try:
                 text = payload.decode()
             except UnicodeDecodeError:
-                return at, 0
+                return at
             take(text)
+        else:
+            return at
         at = stop
-    return at, 0
+    return at
+
+
+def frame_bytes(data: bytes | bytearray, most_bytes: int) -> int:
+    """How many bytes the message has that begins here, as far as can be told from those that have come.
+
+    Returns:
+        0 where it is none for `take_messages`: it is no data frame, is one of several, is not masked, or too large.
+    """
+    if data[0] != _BINARY and data[0] != _TEXT:
+        return 0
+    if len(data) < 2:
+        return _SHORTEST_HEAD
+    size = data[1] - _MASKED
+    if size < 0:
+        return 0
+    size_bytes = 0 if size < 126 else 2 if size == 126 else 8
+    head_bytes = _SHORTEST_HEAD + size_bytes
+    if size_bytes:
+        if len(data) < 2 + size_bytes:
+            return head_bytes
+        size = int.from_bytes(data[2 : 2 + size_bytes])
+    return head_bytes + size if size <= most_bytes else 0

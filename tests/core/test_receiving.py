@@ -71,7 +71,7 @@ class Line(asyncio.Transport):
     def is_closing(self) -> bool:
         return self._is_closing
 
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+    def set_protocol(self, protocol: Any) -> None:
         self.protocol = protocol
 
     def pause_reading(self) -> None:
@@ -100,8 +100,9 @@ class Talk:
         config.load()
         self.line = Line()
         self.protocol = LendingSocketProtocol(config, ServerState(), {})
+        self.line.set_protocol(self.protocol)
         self.protocol.connection_made(self.line)
-        self.protocol.data_received(HANDSHAKE)
+        self.send(HANDSHAKE)
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
         assert (await receive())["type"] == "websocket.connect"
@@ -118,13 +119,17 @@ class Talk:
             assert self.receiver is None
             self.messages.append(event["bytes"] if event.get("text") is None else event["text"])
 
+    def send(self, data: bytes) -> None:
+        """Have this arrive."""
+        self.line.protocol.data_received(data)
+
     async def settle(self) -> None:
         """Let the application do all that it can do now."""
         for _ in range(5):
             await asyncio.sleep(0)
 
     async def hang_up(self) -> None:
-        self.protocol.connection_lost(None)
+        self.line.protocol.connection_lost(None)
         await self.settle()
 
 
@@ -137,9 +142,11 @@ async def hear(chunks: Iterable[bytes], *, directly: bool, early: int = 0) -> Ta
             talk.may_begin.set()
             await talk.settle()
         if not talk.line.is_closing():
-            talk.protocol.data_received(chunk)
+            talk.send(chunk)
             if not directly:
                 await talk.settle()
+            while talk.receiver is not None and not talk.line.reads and not talk.line.is_closing():
+                await asyncio.sleep(0)
     talk.may_begin.set()
     await talk.settle()
     await talk.hang_up()
@@ -242,7 +249,7 @@ def test_a_message_that_arrives_byte_by_byte_is_copied_once_and_taken_at_its_las
         data = frame(0x82, message)
         for at in range(len(data)):
             assert talk.messages == []
-            talk.protocol.data_received(data[at : at + 1])
+            talk.send(data[at : at + 1])
         assert talk.messages == [message]
         await talk.hang_up()
 
@@ -252,9 +259,10 @@ def test_a_message_that_arrives_byte_by_byte_is_copied_once_and_taken_at_its_las
 def test_messages_in_one_read_are_taken_in_it_and_reading_goes_on() -> None:
     async def send() -> None:
         talk = await begun()
-        talk.protocol.data_received(frame(0x82, b"one") + frame(0x89) + frame(0x81, b"two") + frame(0x82, b"three"))
-        assert not talk.protocol._is_library_reading
-        talk.protocol.data_received(frame(0x82, b"four"))
+        talk.send(frame(0x82, b"one") + frame(0x89) + frame(0x81, b"two") + frame(0x82, b"three"))
+        assert talk.receiver is not None
+        assert not talk.receiver._is_library_reading
+        talk.send(frame(0x82, b"four"))
         assert talk.messages == [b"one", "two", b"three", b"four"]
         assert talk.line.reads
         assert talk.protocol.queue.empty()
@@ -269,7 +277,7 @@ def test_a_connection_that_is_held_stays_so_whoever_reads_until_it_is_released(l
         talk = await begun()
         assert talk.receiver is not None
         talk.receiver.pause()
-        talk.protocol.data_received(last)
+        talk.send(last)
         reads = [talk.line.reads]
         talk.receiver.resume()
         reads.append(talk.line.reads)
@@ -284,11 +292,11 @@ def test_a_connection_that_is_held_stays_so_whoever_reads_until_it_is_released(l
 def test_after_a_closing_frame_of_ours_nothing_is_taken_and_the_answer_to_it_ends_the_connection() -> None:
     async def send() -> None:
         talk = await begun()
-        talk.protocol.data_received(frame(0x82, b"in time") + frame(0x82, b"in part")[:-2])
+        talk.send(frame(0x82, b"in time") + frame(0x82, b"in part")[:-2])
         await talk.protocol.send({"type": "websocket.close", "code": 1008})
-        talk.protocol.data_received(frame(0x82, b"in part")[-2:] + frame(0x82, b"late"))
+        talk.send(frame(0x82, b"in part")[-2:] + frame(0x82, b"late"))
         was_closing = talk.line.is_closing()
-        talk.protocol.data_received(frame(0x88, struct.pack("!H", 1008)))
+        talk.send(frame(0x88, struct.pack("!H", 1008)))
         assert talk.messages == [b"in time"]
         assert (was_closing, talk.line.is_closing()) == (False, True)
         await talk.hang_up()

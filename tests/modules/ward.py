@@ -34,6 +34,9 @@ class SetClock:
     def now(self) -> datetime:
         return self.moment
 
+    def seconds(self) -> float:
+        return self.moment.timestamp()
+
     def advance(self, by: timedelta) -> None:
         self.moment += by
 

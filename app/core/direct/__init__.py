@@ -14,7 +14,8 @@ test's transport) there is `ASGISink` instead, and ASGI's own `receive`.
 """
 
 from app.core.direct.guard import protocols
-from app.core.direct.sockets import DirectReceiver, DirectSocket, LendingSocketProtocol, borrow, receive_directly
+from app.core.direct.receiving import DirectReceiver
+from app.core.direct.sockets import DirectSocket, LendingSocketProtocol, borrow, receive_directly
 from app.core.direct.streams import DirectStream, StreamingProtocol, as_chunk, take_over
 
 __all__ = [

@@ -12,15 +12,12 @@ from websockets.protocol import State
 from websockets.streams import StreamReader
 
 from app.core.direct.connection import Connection
+from app.core.direct.receiving import DirectReceiver
 from app.core.sinks import Framing
-from app.core.websocket_frames import Take, as_binary_frame, as_text_frame, take_messages
+from app.core.websocket_frames import Take, as_binary_frame, as_text_frame
 
 LENDING = "tocsin.lending"
 RECEIVING = "tocsin.receiving"
-
-#: Where messages are taken as they arrive, so much is read at a time: what arrives on one connection holds the loop
-#: for less than a tenth of a millisecond.
-READ_BYTES = 4096
 
 #: Linux's option (tcp(7)); elsewhere there is none.
 _NOT_SENT: int = getattr(socket, "TCP_NOTSENT_LOWAT", 0)
@@ -82,72 +79,14 @@ class DirectSocket(Connection):
         self._let_go()
 
 
-class DirectReceiver:
-    """Holds up, for a time, what a WebSocket's client sends."""
-
-    __slots__ = ("_protocol",)
-
-    def __init__(self, protocol: LendingSocketProtocol) -> None:
-        self._protocol = protocol
-
-    def pause(self) -> None:
-        """Read nothing from the connection; what has been read already is still taken."""
-        self._protocol.hold()
-
-    def resume(self) -> None:
-        """Read on."""
-        self._protocol.release()
-
-
-class SmallReads(asyncio.BufferedProtocol):
-    """Gives a WebSocket what arrives in small pieces, so that however much it is, others have their turn soon.
-
-    By itself a transport reads up to 256 kB at a time, which can be thousands of messages. The buffer is
-    everybody's: what is in it has been taken before the next one reads.
-    """
-
-    _buffer = memoryview(bytearray(READ_BYTES))
-
-    def __init__(self, protocol: LendingSocketProtocol) -> None:
-        self._protocol = protocol
-        self._receive = protocol.data_received
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self._receive(bytes(self._buffer[:nbytes]))
-
-    def eof_received(self) -> None:
-        self._protocol.eof_received()
-
-    def pause_writing(self) -> None:
-        self._protocol.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._protocol.resume_writing()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._protocol.connection_lost(exc)
-
-
 class LendingSocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket protocol, which lends its connection where the application asks for it."""
 
     _direct: DirectSocket | None = None
+    _receiver: DirectReceiver | None = None
 
     #: Who takes the messages, if not the application's `receive`.
     _take: Take | None = None
-    _is_held = False
-
-    #: Whether the library is in the middle of a frame or a message, so that what comes next is its own.
-    _is_library_reading = False
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        #: The beginning of a frame whose end has not come yet, and how many bytes there must be to go on.
-        self._beginning = bytearray()
-        self._needed_bytes = 0
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
@@ -166,42 +105,28 @@ class LendingSocketProtocol(WebSocketsSansIOProtocol):
         if not self._is_open_and_plain():
             return None
         self._take = take
-        self.transport.set_protocol(SmallReads(self))
         self._pass_on()
-        self._is_library_reading = not self._is_between_messages()
-        return DirectReceiver(self)
+        self._receiver = DirectReceiver(
+            self, self.transport, self.config.ws_max_size, take, is_library_reading=not self.is_between_messages()
+        )
+        self.transport.set_protocol(self._receiver)
+        return self._receiver
 
     def _is_open_and_plain(self) -> bool:
         return self.handshake_complete and not self.conn.extensions and not self.transport.is_closing()
 
-    def data_received(self, data: bytes) -> None:
-        if self._take is None:
-            super().data_received(data)
-            return
-        if self._is_library_reading or self.close_sent:
-            self._leave_to_library(bytes(self._beginning) + data)
-            return
-        received: bytes | bytearray = data
-        if self._beginning:
-            self._beginning += data
-            if len(self._beginning) < self._needed_bytes:
-                return
-            received, self._beginning = self._beginning, bytearray()
-        taken, needed_bytes = take_messages(received, self.config.ws_max_size, self._take)
-        if taken == len(received):
-            return
-        rest = received[taken:]
-        if needed_bytes:
-            self._beginning, self._needed_bytes = bytearray(rest), needed_bytes
-        else:
-            self._leave_to_library(rest)
+    @property
+    def close_sent(self) -> bool:
+        """Whether the closing frame was sent; set by uvicorn. What comes then is the library's."""
+        return self._close_sent
 
-    def _leave_to_library(self, data: bytes | bytearray) -> None:
-        self._beginning.clear()
-        super().data_received(bytes(data))
-        self._is_library_reading = not self._is_between_messages()
+    @close_sent.setter
+    def close_sent(self, is_sent: bool) -> None:
+        self._close_sent = is_sent
+        if is_sent and self._receiver is not None:
+            self._receiver.leave_to_library()
 
-    def _is_between_messages(self) -> bool:
+    def is_between_messages(self) -> bool:
         """Whether the library has read everything that it was given, and waits for a new message to begin.
 
         Its parser is a generator, which asks between two frames whether there is more to read, and waits there.
@@ -232,20 +157,10 @@ class LendingSocketProtocol(WebSocketsSansIOProtocol):
             self.queue.put_nowait(event)
         if self.read_paused:
             self.read_paused = False
-            self._read_on()
-
-    def hold(self) -> None:
-        self._is_held = True
-        if not self.transport.is_closing():
-            self.transport.pause_reading()
-
-    def release(self) -> None:
-        self._is_held = False
-        self._read_on()
-
-    def _read_on(self) -> None:
-        if not self._is_held and not self.transport.is_closing():
-            self.transport.resume_reading()
+            if self._receiver is None:
+                self.transport.resume_reading()
+            else:
+                self._receiver.read_on()
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -66,16 +67,17 @@ class Chunk:
         """How far a frame's time may be off, and the frame still be the next one."""
         return min(SLACK_SECONDS, min(self._lengths) / self.shape.sample_rate_hz / 2)
 
-    def add(self, data: bytes | bytearray, length: int, delay: float, now: float) -> int:
-        """Take in the frame that follows, and say by how much this has grown, in bytes."""
+    def add(self, frames: Sequence[bytes], lengths: Sequence[int], delay: float, now: float) -> int:
+        """Take in the frames that follow, and say by how much this has grown, in bytes."""
+        data = b"".join(frames)
         self._data += data
-        self._lengths.append(length)
-        self._count += length
+        self._lengths.extend(lengths)
+        self._count += sum(lengths)
         self.end = self.start + self._count / self.shape.sample_rate_hz
         self.heard_at = now
         if delay < self.delay:
             self.delay = delay
-        return len(data) + _BYTES_PER_LENGTH
+        return len(data) + _BYTES_PER_LENGTH * len(lengths)
 
     def covers(self, frame: Chunk) -> bool:
         """Whether it has samples of all this time, the same or others."""

@@ -6,10 +6,12 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import datetime
 
+import msgspec
+
 from app.core.clock import Clock
 from app.modules.strips.chunks import CHUNK_SECONDS, SLACK_SECONDS, Chunk, Shape
-from app.modules.strips.strip import Segment, Trace, crop, fits, grid_for, join, quantise
-from app.modules.vitals.service import Counts, Waveform
+from app.modules.strips.strip import BYTES_PER_SAMPLE, Segment, Trace, crop, fits, grid_for, join, quantise
+from app.modules.vitals.service import Counts, Numbers, Received, Waveform
 
 #: How much is kept of each lead, in the device's time; the oldest chunk goes when all of it is older.
 KEPT_SECONDS = 60.0
@@ -57,7 +59,6 @@ class Recorder:
     def __init__(self, clock: Clock, *, limit_bytes: int) -> None:
         self._clock = clock
         self._limit_bytes = limit_bytes
-        # Who was heard last stands last.
         self._patients: dict[str, _Patient] = {}
 
     def __len__(self) -> int:
@@ -73,46 +74,51 @@ class Recorder:
         """Whether anything of this patient is held."""
         return patient_id in self._patients
 
-    def take(self, patient_id: str, waveform: Waveform) -> None:
-        """Keep a frame, once and at its place in time; the oldest go for it."""
-        now = self._clock.now().timestamp()
-        samples, rate, started_at = waveform.samples, waveform.sample_rate_hz, waveform.started_at
-        length = samples.length
-        start = started_at.timestamp()
-        end = start + length / rate
-        delay = now - end
+    def take(self, patient_id: str, received: Received) -> None:
+        """Keep frames, each once and at its place in time; the oldest go for them."""
+        at = 0
+        while at < len(received):
+            at = self._take_some(patient_id, received, at)
+
+    def _take_some(self, patient_id: str, received: Received, at: int) -> int:
+        """Keep the frame with this number, and those that follow it in its chunk; gives the number of the next one."""
+        waveform, received_at = received[at]
+        patient = self._patients.get(patient_id)
+        track = None if patient is None else patient.tracks.get((waveform.type, waveform.leads))
+        last = track[-1] if track else None
+        if patient is not None and last is not None:
+            frames, lengths, delay = _following(last, received, at)
+            if frames:
+                at += len(frames)
+                patient.heard_at = received[at - 1][1]
+                patient.size += last.add(frames, lengths, delay, patient.heard_at)
+                if patient.size > PATIENT_BYTES:
+                    self._make_room(patient, patient.heard_at)
+                return at
+        samples = waveform.samples
+        if isinstance(samples, Numbers):
+            self._take_some(patient_id, [(_quantised(waveform, samples, last), received_at)], 0)
+        else:
+            self._begin_chunk(patient_id, waveform, samples, received_at)
+        return at + 1
+
+    def _begin_chunk(self, patient_id: str, waveform: Waveform, samples: Counts, received_at: float) -> None:
+        """Keep a frame that does not follow the last one."""
+        start = waveform.started_at.timestamp()
+        delay = received_at - start - samples.length / waveform.sample_rate_hz
         if not -FURTHEST_OFF_SECONDS < delay < FURTHEST_OFF_SECONDS:
             return
-        patient = self._patients.pop(patient_id, None) or _Patient()
-        self._patients[patient_id] = patient
-        patient.heard_at = now
-        track = patient.tracks.get((waveform.type, waveform.leads))
-        last = track[-1] if track else None
-        if isinstance(samples, Counts):
-            data, scales, offsets = samples.data, samples.scales, samples.offsets
-        else:
-            data, scales, offsets = _quantised(waveform, last)
-        shape = (rate, waveform.unit, scales, offsets)
-        # What nearly every frame does, in short: it follows the last one.
-        if last is not None:
-            apart = abs(start - last.end)
-            if (
-                apart <= SLACK_SECONDS
-                and apart + apart <= end - start
-                and end - last.start <= CHUNK_SECONDS
-                and shape == last.shape
-            ):
-                patient.size += last.add(data, length, delay, now)
-                if patient.size > PATIENT_BYTES:
-                    self._make_room(patient, now)
-                return
-        if not _is_meant(scales, offsets):
+        patient = self._patients.get(patient_id) or self._patients.setdefault(patient_id, _Patient())
+        patient.heard_at = received_at
+        if not _is_meant(samples.scales, samples.offsets):
             return
-        frame = Chunk(started_at, start, Shape(*shape), data, length, delay, now)
+        shape = Shape(waveform.sample_rate_hz, waveform.unit, samples.scales, samples.offsets)
+        frame = Chunk(waveform.started_at, start, shape, samples.data, samples.length, delay, received_at)
+        track = patient.tracks.get((waveform.type, waveform.leads))
         if track is None:
             track = _new_track(patient, waveform)
         patient.size += _place(track, frame)
-        self._make_room(patient, now)
+        self._make_room(patient, received_at)
 
     def cut(self, patient_id: str, since: datetime, until: datetime) -> tuple[Trace, ...]:
         """What was measured from one moment up to another, both by our clock.
@@ -138,11 +144,8 @@ class Recorder:
 
     def forget_quiet(self) -> None:
         """Forget the patients of whom nothing has come for long."""
-        now = self._clock.now().timestamp()
-        while self._patients:
-            patient_id, patient = next(iter(self._patients.items()))
-            if now - patient.heard_at < QUIET_SECONDS:
-                return
+        quiet_since = self._clock.now().timestamp() - QUIET_SECONDS
+        for patient_id in [key for key, it in self._patients.items() if it.heard_at <= quiet_since]:
             del self._patients[patient_id]
 
     def _make_room(self, patient: _Patient, now: float) -> None:
@@ -154,6 +157,40 @@ class Recorder:
         share = min(PATIENT_BYTES, self._limit_bytes // len(self._patients))
         while patient.size > share:
             _drop_first(patient, min(patient.tracks, key=lambda key: patient.tracks[key][0].end))
+
+
+def _following(last: Chunk, received: Received, at: int) -> tuple[list[bytes], list[int], float]:
+    """The frames from this number on that follow a chunk, which nearly all do; their lengths, and the least delay."""
+    # Every frame of every patient comes through here: what is the same for all of them is looked up once.
+    rate, unit, scales, offsets = last.shape
+    bytes_per_sample = BYTES_PER_SAMPLE * len(scales)
+    end, latest, least_delay = last.end, last.start + CHUNK_SECONDS, last.delay
+    frames: list[bytes] = []
+    lengths: list[int] = []
+    for waveform, received_at in received[at:]:
+        samples = waveform.samples
+        if type(samples) is not Counts or samples.scales != scales or samples.offsets != offsets:
+            break
+        length = len(samples.data) // bytes_per_sample
+        seconds = length / rate
+        start = waveform.started_at.timestamp()
+        apart = abs(start - end)
+        delay = received_at - start - seconds
+        if (
+            apart > SLACK_SECONDS
+            or apart + apart > seconds
+            or start + seconds > latest
+            or waveform.sample_rate_hz != rate
+            or waveform.unit != unit
+            or not -FURTHEST_OFF_SECONDS < delay < FURTHEST_OFF_SECONDS
+        ):
+            break
+        frames.append(samples.data)
+        lengths.append(length)
+        end += seconds
+        if delay < least_delay:
+            least_delay = delay
+    return frames, lengths, least_delay
 
 
 def _place(track: _Track, frame: Chunk) -> int:
@@ -195,12 +232,12 @@ def _is_meant(scales: Iterable[float], offsets: Iterable[float]) -> bool:
     )
 
 
-def _quantised(waveform: Waveform, last: Chunk | None) -> tuple[bytes, tuple[float, ...], tuple[float, ...]]:
-    """The counts of a frame that came as values; with the scale and offset of the frames before, where they will do."""
+def _quantised(waveform: Waveform, samples: Numbers, last: Chunk | None) -> Waveform:
+    """A frame that came as values, in counts; with the scale and offset of the frames before, where they will do."""
     unit = waveform.unit
     data, grids = [], []
     for lead in range(len(waveform.leads)):
-        values = waveform.samples.values(lead)
+        values = samples.values(lead)
         if last is not None and fits(values, last.shape.scales[lead], last.shape.offsets[lead], unit):
             grid = last.shape.scales[lead], last.shape.offsets[lead]
         else:
@@ -208,7 +245,7 @@ def _quantised(waveform: Waveform, last: Chunk | None) -> tuple[bytes, tuple[flo
         data.append(quantise(values, *grid))
         grids.append(grid)
     scales, offsets = zip(*grids, strict=True)
-    return b"".join(data), scales, offsets
+    return msgspec.structs.replace(waveform, samples=Counts(b"".join(data), scales, offsets))
 
 
 def _of_one_clock(delay: float, delays: Iterable[float]) -> float:

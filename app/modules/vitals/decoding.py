@@ -10,10 +10,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Final, cast
 
 import msgspec
+from msgspec import UNSET
 
 from app.modules.vitals.fields import (
     LARGEST_EXACT_INTEGER,
@@ -35,7 +37,7 @@ from app.modules.vitals.signs import (
     WAVEFORMS,
     canonical_unit,
 )
-from app.modules.vitals.waveform_fields import read_head, read_waveform, to_counts, to_lead
+from app.modules.vitals.waveform_fields import Head, read_head, read_waveform, to_counts, to_lead
 
 #: In characters of text, or in bytes. Nothing larger is parsed at all.
 LONGEST_FRAME: Final = 262_144
@@ -49,30 +51,31 @@ _MAP_LENGTH_BYTES: Final = {0xDE: 2, 0xDF: 4}
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
-#: Heads are read once, and then known: there are about as many as devices.
-_known_head = lru_cache(maxsize=8192)(read_head)
+_Leads = tuple[str, ...] | None
+_Each = float | tuple[float, ...]
 
 
-class _Packed(msgspec.Struct, gc=False):
-    """The waveform frame that a device sends twenty times a second. What does not fit is read field by field."""
+class Packed(msgspec.Struct, gc=False):
+    """What a device sends twenty times a second: the fields of a waveform, of the right types and not checked."""
 
     type: str
     sampleRate: float  # noqa: N815
     samples: bytes
-    scale: float | tuple[float, ...]
+    scale: _Each
     timestamp: Any
     unit: str | None = None
     lead: str | None = None
-    leads: tuple[str, ...] | None = None
-    offset: float | tuple[float, ...] | None = None
+    leads: _Leads = None
+    offset: _Each | None = None
     seq: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_EXACT_INTEGER)] | None = None
+    event: Any = UNSET
 
 
 class _Glance(msgspec.Struct, gc=False):
     """As much of a frame as says how urgent it is."""
 
     type: str | None = None
-    event: Any = msgspec.UNSET
+    event: Any = UNSET
     seq: int | None = None
 
 
@@ -82,10 +85,10 @@ class _Sourced(msgspec.Struct, gc=False):
     source: str = DEVICE
 
 
-#: How many of the fields of `_Packed` must be there.
+#: How many of the fields of `Packed` must be there.
 _REQUIRED: Final = 5
 
-_decode_packed = msgspec.msgpack.Decoder(_Packed).decode
+_decode_packed = msgspec.msgpack.Decoder(Packed).decode
 _glance_msgpack = msgspec.msgpack.Decoder(_Glance).decode
 _glance_json = msgspec.json.Decoder(_Glance).decode
 _decode_sourced = msgspec.msgpack.Decoder(_Sourced).decode
@@ -108,7 +111,18 @@ def glance(message: str | bytes) -> tuple[bool, int | None]:
     except _UNREADABLE:
         return False, None
     number = seen.seq if seen.seq is not None and 0 <= seen.seq <= LARGEST_EXACT_INTEGER else None
-    return seen.event is msgspec.UNSET and seen.type in WAVEFORMS, number
+    return seen.event is UNSET and seen.type in WAVEFORMS, number
+
+
+def unpack(message: str | bytes) -> Packed | None:
+    """The fields of a message that is, as far as its types tell, a binary waveform; for others there is `glance`."""
+    if type(message) is not bytes or len(message) > LONGEST_FRAME:
+        return None
+    try:
+        packed = _decode_packed(message)
+    except _UNREADABLE:
+        return None
+    return packed if packed.event is UNSET and packed.type in WAVEFORMS else None
 
 
 def decode_json(text: str) -> Frame:
@@ -134,32 +148,52 @@ def decode_msgpack(data: bytes) -> Frame:
         FrameError: it cannot be used.
     """
     _refuse_long(data)
-    return read_packed(data) or _read_map(data)
+    return _read_any(data)
 
 
 def decode_from_node(data: bytes) -> Reading | Waveform:
     """Read what `encode_for_nodes` has written: it may be longer than what a device may send, and tells the source."""
-    frame = cast("Reading | Waveform", read_packed(data) or _read_map(data))
+    frame = cast("Reading | Waveform", _read_any(data))
     return replace(frame, source=_decode_sourced(data).source) if isinstance(frame, Reading) else frame
 
 
-def read_packed(data: bytes) -> Waveform | None:
-    """Read a binary waveform, if it has no fields but those that are known, each once and of the right type.
+def read_packed(it: Packed, data: bytes) -> Waveform:
+    """Read the waveform with these fields.
+
+    Args:
+        data: the message that they are from.
 
     Raises:
         FrameError: it cannot be used.
     """
+    head, fields = _known_head(it.type, it.sampleRate, it.unit, it.lead, it.leads, it.scale, it.offset)
+    if data[0] - _SHORT_MAP != fields + (it.seq is not None) or it.timestamp is None:
+        # There is a field that nobody knows, one that is there twice, or one that says nothing.
+        return cast(Waveform, _read_map(data))
     try:
-        it = _decode_packed(data)
-    except _UNREADABLE:
-        return None
-    known = _REQUIRED + (it.unit is not None) + (it.lead is not None) + (it.leads is not None)
-    known += (it.offset is not None) + (it.seq is not None)
-    if data[0] != _SHORT_MAP | known or it.timestamp is None or it.type not in WAVEFORMS:
-        return None
-    head = _known_head(it.type, it.sampleRate, it.unit, it.lead, it.leads, it.scale, it.offset)
+        # What nearly all of them say, in short.
+        started_at = datetime.fromisoformat(it.timestamp)
+    except (TypeError, ValueError):
+        started_at = to_time(it.timestamp)
+    if started_at.tzinfo is not UTC:
+        started_at = to_time(it.timestamp)
     samples = to_counts(head, it.samples)
-    return Waveform(head.type, head.sample_rate_hz, head.leads, samples, head.unit, to_time(it.timestamp), it.seq)
+    return Waveform(head.type, head.sample_rate_hz, head.leads, samples, head.unit, started_at, it.seq)
+
+
+def _read_any(data: bytes) -> Frame:
+    packed = unpack(data)
+    return _read_map(data) if packed is None else read_packed(packed, data)
+
+
+# Heads are read once, and then known: there are about as many as devices.
+@lru_cache(maxsize=8192)
+def _known_head(
+    vital_type: str, rate: float, unit: str | None, lead: str | None, leads: _Leads, scale: _Each, offset: _Each | None
+) -> tuple[Head, int]:
+    """What describes the samples, and how many fields a frame has that says so, without `seq`."""
+    described = sum(it is not None for it in (unit, lead, leads, offset))
+    return read_head(vital_type, rate, unit, lead, leads, scale, offset), _REQUIRED + described
 
 
 def _read_map(data: bytes) -> Frame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 
 import anyio
@@ -13,11 +14,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 from app.core.direct import DirectReceiver, DirectSocket, borrow, receive_directly
 from app.core.errors import POLICY_VIOLATION, ServiceUnavailable
 from app.core.sinks import ASGISink
-from app.modules.vitals.decoding import decode_json, decode_msgpack, glance, read_packed
+from app.modules.vitals.decoding import decode_json, decode_msgpack, glance, read_packed, unpack
 from app.modules.vitals.encoding import encode_error, encode_flushed, encode_slow_down
 from app.modules.vitals.fields import FrameError
-from app.modules.vitals.frames import Flush, Frame, LeadStatus, Reading, TimeInFuture, Waveform
-from app.modules.vitals.inbox import Arrived, Inbox
+from app.modules.vitals.frames import Flush, Frame, LeadStatus, Reading, TimeInFuture, Waveform, refuse_future
+from app.modules.vitals.inbox import FEW, OLD_SECONDS, SMALL_BYTES, Arrived, Inbox
 from app.modules.vitals.intake import Intake
 from app.modules.vitals.rights import TRY_AGAIN_LATER, SocketRight
 from app.modules.vitals.service import VitalsService
@@ -28,8 +29,8 @@ MOST_ERRORS_IN_A_ROW = 10
 #: Messages of one device that are taken before others have their turn, when they come all at once.
 FRAMES_AT_A_STRETCH = 20
 
-#: A larger message always waits for its turn, because it may take as long as many small ones.
-SMALL_BYTES = 1024
+#: Two messages of one device that are the same up to here have the same first field, and the same name of a second.
+BEGINNING_BYTES = 16
 
 #: A device that is too fast is told so once in this time.
 SLOW_DOWN_SECONDS = 5.0
@@ -54,11 +55,16 @@ class DeviceSocket:
         self._intake = intake
         self._device = vitals.device(right.principal.user_id, right.patient_id)
         self._inbox = Inbox()
+        self._waveforms = self._inbox.waveforms
+        #: How the last waveform began: what begins so is put with the waveforms before it is looked at.
+        self._usual: bytes | None = None
+        #: Up to which message the device's own numbers have been noted.
+        self._noted = 0
         self._sink: DirectSocket | ASGISink = borrow(websocket.scope) or ASGISink(self._deliver)
         self._receiver: DirectReceiver | None = None
-        self._loop = asyncio.get_running_loop()
+        self._seconds = vitals.clock.seconds
         self._frames = self._accepted = self._errors = self._errors_in_a_row = 0
-        self._is_due = self._is_held = self._has_left = False
+        self._is_due = self._is_held = self._is_awaited = self._has_left = False
         self._close_code = 0
         self._slow_down_at = float("-inf")
         self._ending: tuple[str, int] | None = None
@@ -113,45 +119,57 @@ class DeviceSocket:
                 await anyio.lowlevel.checkpoint()
 
     def _put(self, message: str | bytes) -> None:
-        """Take a message, or keep it until its turn comes."""
-        if self._right.reason is not None or self._ending is not None:
+        """Keep a message until its turn comes."""
+        self._frames = number = self._frames + 1
+        now = self._seconds()
+        if message[:BEGINNING_BYTES] == self._usual and len(message) <= SMALL_BYTES:
+            # Twenty times a second of each device: looked at when some of them are taken together.
+            self._waveforms.append(Arrived(number, message, now))
+        elif self._is_at_end or not self._put_by_kind(Arrived(number, message, now)):
             return
-        self._frames += 1
-        now = self._loop.time()
-        if type(message) is bytes and len(message) <= SMALL_BYTES and self._take_at_once(message, now):
-            return
-        is_waveform, number = glance(message)
-        if number is not None:
-            self._device.note(number)
-        self._inbox.put(Arrived(self._frames, message, now), is_waveform=is_waveform)
-        if not is_waveform:
-            self._arrived.set()
-        elif not self._is_due:
+        if not self._is_due:
             self._is_due = True
-            self._intake.add(self)
-        if len(self._inbox) > 1:
+            if self._vitals.is_watched(self._device.patient_id):
+                self._intake.add(self)
+            else:
+                self._intake.gather(self)
+        if len(self._waveforms) > FEW:
+            if len(self._waveforms) == FEW + 1:
+                self._intake.add(self)
             self._press(now)
 
-    def _take_at_once(self, message: bytes, now: float) -> bool:
-        """Take a message if it is a waveform that need not wait; answers whether it was."""
-        if self._inbox.waveforms or not self._intake.may_take_at_once(now):
-            return False
-        try:
-            waveform = read_packed(message)
-        except FrameError:
-            return False
-        if waveform is None:
-            return False
-        if waveform.seq is not None:
-            self._device.note(waveform.seq)
-        self._relay(waveform, self._frames, now)
-        return True
+    def _put_by_kind(self, arrived: Arrived) -> bool:
+        """Have a look at a message and put it where it belongs; answers whether it is a waveform."""
+        message = arrived.message
+        is_waveform, seq = glance(message)
+        self._note_waiting()
+        self._note(arrived, seq)
+        self._inbox.put(arrived, is_waveform=is_waveform)
+        if is_waveform:
+            self._usual = message[:BEGINNING_BYTES] if isinstance(message, bytes) else None
+        else:
+            self._arrived.set()
+        if not self._inbox.are_few:
+            self._press(arrived.at)
+        return is_waveform
+
+    def _note(self, arrived: Arrived, seq: int | None) -> None:
+        """Note the device's own number of a message, in the order of arrival."""
+        if arrived.number > self._noted:
+            self._noted = arrived.number
+            if seq is not None:
+                self._device.note(seq)
+
+    def _note_waiting(self) -> None:
+        if self._waveforms and self._waveforms[-1].number > self._noted:
+            for arrived in self._waveforms:
+                self._note(arrived, glance(arrived.message)[1])
 
     def _press(self, now: float) -> None:
         """Tell a device that is too fast, and read nothing more where too much waits."""
         if self._inbox.is_full:
             self._hold()
-        if now - self._slow_down_at >= SLOW_DOWN_SECONDS and self._inbox.is_behind(now):
+        if abs(now - self._slow_down_at) >= SLOW_DOWN_SECONDS and self._inbox.is_behind(now):
             self._slow_down_at = now
             self._vitals.count_slow_down()
             self._send(encode_slow_down(len(self._inbox)))
@@ -174,33 +192,64 @@ class DeviceSocket:
 
     def take_waveforms(self, limit: int) -> bool:
         """Take so many of the waveforms that wait; answers whether there are more."""
-        if dropped := self._inbox.drop_stale(self._loop.time()):
-            self._vitals.count_dropped(dropped)
-        while limit and self._inbox.waveforms and not self._is_at_end:
-            limit -= 1
-            arrived = self._inbox.next_waveform()
-            try:
-                waveform = _decode(arrived.message)
-            except FrameError as error:
-                self._refuse(error, arrived.number)
-            else:
-                assert isinstance(waveform, Waveform)
-                self._relay(waveform, arrived.number, arrived.at)
-        self._took_waveforms.set()
-        self._read_on()
-        self._is_due = bool(self._inbox.waveforms) and not self._is_at_end
+        if self._waveforms and not self._is_at_end:
+            now = self._seconds()
+            if now - self._waveforms[0].at > OLD_SECONDS:
+                self._press(now)
+                self._drop_stale(now)
+            self._relay(self._inbox.next_waveforms(limit), now)
+        self._is_due = bool(self._waveforms) and not self._is_at_end
+        if self._is_awaited:
+            self._took_waveforms.set()
+        if self._is_held:
+            self._read_on()
         return self._is_due
 
-    def _relay(self, waveform: Waveform, number: int, now: float) -> None:
+    def _drop_stale(self, now: float) -> None:
+        if self._inbox.is_stale(now):
+            self._note_waiting()
+            self._vitals.count_dropped(self._inbox.drop_stale(now))
+
+    def _relay(self, some: Iterable[Arrived], now: float) -> None:
+        """Show these waveforms to whoever wants to see them."""
+        present = self._vitals.clock.now()
+        received: list[tuple[Waveform, float]] = []
+        for arrived in some:
+            try:
+                frame = self._read(arrived)
+                if type(frame) is Waveform:
+                    refuse_future(frame.started_at, present)
+                    received.append((frame, arrived.at))
+                    self._errors_in_a_row = 0
+                else:
+                    # It began like a waveform.
+                    self._inbox.put(arrived, is_waveform=False)
+                    self._arrived.set()
+            except FrameError as error:
+                self._refuse(error, arrived.number)
+                if self._is_at_end:
+                    break
+        if not received:
+            return
         try:
-            self._vitals.relay(self._device.patient_id, waveform)
-            self._accept(waveform, now)
-        except FrameError as error:
-            self._refuse(error, number)
+            self._vitals.relay(self._device.patient_id, received)
         except Exception:
             # Its own alone: it is let go of, and the others have their turn.
             _log.exception("vitals.intake_failed")
             self._end("internal_error", TRY_AGAIN_LATER)
+        else:
+            self._accepted += len(received)
+            self._tell_news(received[-1][0], now)
+
+    def _read(self, arrived: Arrived) -> Frame:
+        message = arrived.message
+        packed = unpack(message)
+        if arrived.number > self._noted:
+            self._note(arrived, glance(message)[1] if packed is None else packed.seq)
+        if packed is None:
+            return _decode(message)
+        assert isinstance(message, bytes)
+        return read_packed(packed, message)
 
     async def _work(self) -> None:
         """Take everything but waveforms, in order, until the device has left and nothing waits."""
@@ -226,7 +275,9 @@ class DeviceSocket:
                 await self._flush(frame, arrived.number)
             else:
                 await self._vitals.accept(self._device.patient_id, frame)
-                self._accept(frame, arrived.at)
+                self._accepted += 1
+                self._errors_in_a_row = 0
+                self._tell_news(frame, arrived.at)
         except FrameError as error:
             self._refuse(error, arrived.number)
         except ServiceUnavailable as error:
@@ -241,13 +292,16 @@ class DeviceSocket:
 
     async def _wait_for_waveforms(self, number: int) -> None:
         """Return when no waveform waits that arrived before this message."""
+        if self._inbox.has_waveforms_before(number):
+            self._intake.add(self)
+        self._is_awaited = True
         while self._inbox.has_waveforms_before(number) and not self._is_at_end:
             self._took_waveforms.clear()
             await self._took_waveforms.wait()
+        self._is_awaited = False
 
-    def _accept(self, frame: Reading | Waveform | LeadStatus, now: float) -> None:
-        self._accepted += 1
-        self._errors_in_a_row = 0
+    def _tell_news(self, frame: Reading | Waveform | LeadStatus, now: float) -> None:
+        """Tell that the device is there, if it is time to."""
         if self._device.is_news(now):
             self._vitals.device_seen(self._device.user_id, self._device.patient_id, measured_at=frame.moment)
 
@@ -271,6 +325,7 @@ class DeviceSocket:
         """Take nothing more; the socket is closed when the device has been sent what it was answered."""
         if self._ending is None:
             self._ending = reason, code
+            self._usual = None
             self._sink.end()
 
     async def _answer(self) -> None:

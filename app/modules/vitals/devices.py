@@ -18,7 +18,7 @@ class Device:
     """One account that sends for one patient.
 
     Attributes:
-        told_at: when it was last told that this device is there; the event loop's time.
+        told_at: when it was last told that this device is there; by our clock, in seconds since 1970.
     """
 
     __slots__ = ("_metrics", "patient_id", "sequence", "told_at", "user_id")
@@ -39,7 +39,8 @@ class Device:
 
     def is_news(self, now: float) -> bool:
         """Whether it is time again to tell that this device is there; from now on it is not."""
-        if now - self.told_at < SEEN_SECONDS:
+        # The clock may have been put back.
+        if 0 <= now - self.told_at < SEEN_SECONDS:
             return False
         self.told_at = now
         return True

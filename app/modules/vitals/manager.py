@@ -47,6 +47,10 @@ class VitalsViewers:
         if self._bus.is_heard(subject):
             self._bus.publish(subject, encode_for_nodes(patient_id, frame))
 
+    def are_there(self, patient_id: str) -> bool:
+        """Whether this patient has any viewer, on any node."""
+        return self._bus.is_heard(_subject(patient_id))
+
     @contextmanager
     def watching(
         self, patient_id: str, sink: Sink, on_stuck: Callable[[], None], choice: Choice | None = None

@@ -6,15 +6,19 @@ and raises nothing, however odd the data.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from app.modules.vitals.frames import Waveform
 
+#: Frames of one patient that came one after another, each with when, by our clock, in seconds since 1970.
+Received = Sequence[tuple[Waveform, float]]
+
 
 class WaveformObserver(Protocol):
-    def take(self, patient_id: str, waveform: Waveform) -> None:
-        """Take a waveform frame that has not been there before."""
+    def take(self, patient_id: str, received: Received) -> None:
+        """Take frames of one type and of the same leads that have not been there before, in order of arrival."""
         ...
 
 

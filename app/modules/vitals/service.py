@@ -24,15 +24,15 @@ from app.modules.vitals.errors import InvalidReadings
 from app.modules.vitals.fields import FrameError
 from app.modules.vitals.frames import LeadStatus, Reading, Waveform, refuse_future
 from app.modules.vitals.manager import VitalsViewers
-from app.modules.vitals.observers import LeadObserver, PresenceObserver, WaveformObserver
+from app.modules.vitals.observers import LeadObserver, PresenceObserver, Received, WaveformObserver
 from app.modules.vitals.repository import NewReading
-from app.modules.vitals.samples import Counts
+from app.modules.vitals.samples import Counts, Numbers
 from app.modules.vitals.schemas import HistogramBar, HistoryFilter, Taken
-from app.modules.vitals.signs import HEART_RATE, NUMERICS, WAVEFORMS
-from app.modules.vitals.tracks import MOST_PATIENTS, Track, Tracks
+from app.modules.vitals.signs import HEART_RATE, NUMERICS
+from app.modules.vitals.tracks import MOST_PATIENTS, Curve, Track, Tracks
 from app.modules.vitals.writer import ReadingWriter
 
-__all__ = ["Counts", "VitalsService", "Waveform"]
+__all__ = ["Counts", "Numbers", "Received", "VitalsService", "Waveform"]
 
 #: How far back the rules are told of readings that came before this process began.
 PRIMED = timedelta(seconds=120)
@@ -66,6 +66,12 @@ class Observer(Protocol):
 
 
 class VitalsService:
+    """Takes what devices send.
+
+    Attributes:
+        clock: by which it is said when something came.
+    """
+
     def __init__(
         self,
         db: Database,
@@ -81,11 +87,10 @@ class VitalsService:
         self._writer = writer
         self._rules = rules
         self._viewers = viewers
-        self._clock = clock
+        self.clock = clock
         self._metrics = metrics
         self._tracks = Tracks(limit=most_patients)
         self._devices = Devices(metrics)
-        self._waveforms_taken = {name: metrics.vitals_readings.labels(type=name) for name in WAVEFORMS}
         self._presence_observers: list[PresenceObserver] = []
         self._waveform_observers: list[WaveformObserver] = []
         self._lead_observers: list[LeadObserver] = []
@@ -108,13 +113,13 @@ class VitalsService:
 
     def device_seen(self, user_id: str, patient_id: str, *, measured_at: datetime) -> None:
         """Tell that a device is there, and what its clock shows."""
-        now = self._clock.now()
+        now = self.clock.now()
         for observer in self._presence_observers:
             observer.seen(user_id, patient_id, now=now, measured_at=measured_at)
 
     def device_ahead(self, user_id: str, patient_id: str, *, measured_at: datetime) -> None:
         """Tell that a device has sent a time in the future."""
-        now = self._clock.now()
+        now = self.clock.now()
         for observer in self._presence_observers:
             observer.ahead(user_id, patient_id, now=now, measured_at=measured_at)
 
@@ -132,7 +137,7 @@ class VitalsService:
         Raises:
             InvalidReadings: some cannot be used; tells which, and why.
         """
-        now = self._clock.now()
+        now = self.clock.now()
         readings, errors = [], []
         for path, fields in items:
             try:
@@ -181,12 +186,13 @@ class VitalsService:
             ServiceUnavailable: the database does not answer.
         """
         if isinstance(frame, Reading):
-            refuse_future(frame.measured_at, self._clock.now())
+            refuse_future(frame.measured_at, self.clock.now())
             await self.take(patient_id, (frame,))
         elif isinstance(frame, Waveform):
-            self.relay(patient_id, frame)
+            refuse_future(frame.started_at, self.clock.now())
+            self.relay(patient_id, [(frame, self.clock.seconds())])
         else:
-            refuse_future(frame.at, self._clock.now())
+            refuse_future(frame.at, self.clock.now())
             for observer in self._lead_observers:
                 observer.lead(patient_id, frame.type, frame.lead, is_off=frame.is_off, at=frame.at)
 
@@ -203,7 +209,7 @@ class VitalsService:
             newest = track.newest if track.newest is not None else await self._prime(patient_id, track)
             readings = [reading for reading in readings if track.is_wanted(reading)]
             new = await self._unseen(patient_id, newest, readings)
-            received_at = self._clock.now()
+            received_at = self.clock.now()
             await self._writer.put([NewReading(patient_id, reading, received_at) for reading in new])
             for reading in new:
                 track.took(reading)
@@ -261,7 +267,7 @@ class VitalsService:
     async def _prime(self, patient_id: str, track: Track) -> dict[str, datetime]:
         """Take up a patient of whom this process remembers nothing, from the table."""
         await self._writer.flush()
-        recent = HistoryFilter(patient_id, since=self._clock.now() - PRIMED)
+        recent = HistoryFilter(patient_id, since=self.clock.now() - PRIMED)
         async with self._reading() as session:
             newest = await repository.newest(session, patient_id)
             last = await repository.newest_first(session, recent, limit=MOST_PRIMED)
@@ -295,7 +301,7 @@ class VitalsService:
         return sorted(new, key=lambda reading: reading.measured_at)
 
     async def _rule(self, patient_id: str, reading: Reading) -> None:
-        self._metrics.vitals_readings.labels(type=reading.type).inc()
+        self._metrics.vitals_readings.counts[reading.type] += 1
         try:
             await self._rules.observe(patient_id, reading.type, reading.value, reading.measured_at, unit=reading.unit)
         except Exception:
@@ -303,21 +309,25 @@ class VitalsService:
             self._metrics.vitals_unruled.inc()
             _log.exception("vitals.ruling_failed", type=reading.type)
 
-    def relay(self, patient_id: str, waveform: Waveform) -> None:
-        """Show a waveform to viewers and observers, unless it is among the last ones that were shown.
+    def is_watched(self, patient_id: str) -> bool:
+        """Whether anybody, on any node, wants to see what this patient's devices send."""
+        return self._viewers.are_there(patient_id)
 
-        Raises:
-            FrameError: its time is in the future.
-        """
-        refuse_future(waveform.started_at, self._clock.now())
-        curve = (waveform.type, waveform.leads)
-        if not self._tracks.of(patient_id).is_new_waveform(curve, waveform.started_at):
-            self._metrics.vitals_duplicates.inc()
-            return
-        self._waveforms_taken[waveform.type].inc()
-        for observer in self._waveform_observers:
-            observer.take(patient_id, waveform)
-        self._viewers.publish(patient_id, waveform)
+    def relay(self, patient_id: str, received: Received) -> None:
+        """Show waveforms to viewers and observers, but for those that are among the last ones that were shown."""
+        track, is_watched = self._tracks.of(patient_id), self.is_watched(patient_id)
+        for curve, frames in _by_curve(received).items():
+            new = track.new_waveforms(curve, frames)
+            if len(new) < len(frames):
+                self._metrics.vitals_duplicates.inc(len(frames) - len(new))
+            if not new:
+                continue
+            self._metrics.vitals_readings.counts[curve[0]] += len(new)
+            for observer in self._waveform_observers:
+                observer.take(patient_id, new)
+            if is_watched:
+                for waveform, _ in new:
+                    self._viewers.publish(patient_id, waveform)
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncSession]:
@@ -331,3 +341,11 @@ class VitalsService:
                 yield session
         except (SQLAlchemyError, OSError) as error:
             raise ServiceUnavailable("the database does not answer") from error
+
+
+def _by_curve(received: Received) -> Mapping[Curve, Received]:
+    curves: dict[Curve, list[tuple[Waveform, float]]] = {}
+    for frame in received:
+        waveform = frame[0]
+        curves.setdefault((waveform.type, waveform.leads), []).append(frame)
+    return curves

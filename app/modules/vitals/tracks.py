@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from math import inf, nan
 
 from app.modules.vitals.frames import DEVICE, Reading
+from app.modules.vitals.observers import Received
 from app.modules.vitals.signs import HEART_RATE
 
 #: Patients remembered at once; beyond it, the one that was quiet the longest is forgotten.
@@ -22,17 +24,33 @@ MOST_WAVEFORMS = 256
 #: two rates that differ must not take turns before the rules.
 OWN_RATE_HOLDS = timedelta(seconds=10)
 
-_Curve = tuple[str, tuple[str | None, ...]]
+#: The type of a waveform, and its leads.
+Curve = tuple[str, tuple[str | None, ...]]
 
 
 class _Recent:
-    """The times of the last frames of one curve. Nearly all come in order, and are compared with one of them."""
+    """The times of the last frames of one curve, in a ring. Nearly all come in order, and are compared with one."""
 
-    __slots__ = ("newest", "times")
+    __slots__ = ("_at", "_newest", "_times")
 
-    def __init__(self, first: datetime) -> None:
-        self.newest = first
-        self.times = deque([first], maxlen=MOST_WAVEFORMS)
+    def __init__(self) -> None:
+        self._newest = -inf
+        self._times = array("d", [nan]) * MOST_WAVEFORMS
+        self._at = 0
+
+    def new_ones(self, received: Received) -> Received:
+        """Those whose time was not among the last ones; from now on it is."""
+        new = []
+        for frame in received:
+            seconds = frame[0].started_at.timestamp()
+            if seconds > self._newest:
+                self._newest = seconds
+            elif seconds in self._times:
+                continue
+            self._times[self._at] = seconds
+            self._at = (self._at + 1) % MOST_WAVEFORMS
+            new.append(frame)
+        return new
 
 
 class Track:
@@ -47,7 +65,7 @@ class Track:
         self.holders = 0
         self.newest: dict[str, datetime] | None = None
         self.own_rate_at: datetime | None = None
-        self._curves: dict[_Curve, _Recent] = {}
+        self._curves: dict[Curve, _Recent] = {}
 
     def took(self, reading: Reading) -> None:
         """Remember a reading of the patient, if it is the newest of its type."""
@@ -62,20 +80,14 @@ class Track:
             return True
         return abs(reading.measured_at - self.own_rate_at) > OWN_RATE_HOLDS
 
-    def is_new_waveform(self, curve: _Curve, started_at: datetime) -> bool:
-        """Whether no frame of this time was among the last ones of the curve; from now on it is."""
+    def new_waveforms(self, curve: Curve, received: Received) -> Received:
+        """Those frames of the curve of whose time none was among the last ones; from now on it is."""
         recent = self._curves.get(curve)
-        if recent is not None:
-            if started_at > recent.newest:
-                recent.newest = started_at
-            elif started_at in recent.times:
-                return False
-            recent.times.append(started_at)
-            return True
-        self._curves[curve] = _Recent(started_at)
-        if len(self._curves) > MOST_CURVES:
-            del self._curves[next(iter(self._curves))]
-        return True
+        if recent is None:
+            recent = self._curves[curve] = _Recent()
+            if len(self._curves) > MOST_CURVES:
+                del self._curves[next(iter(self._curves))]
+        return recent.new_ones(received)
 
 
 class Tracks:

@@ -69,7 +69,7 @@ class Bench:
 
     def take(self, *frames: Waveform, patient: str = "P1") -> None:
         for waveform in frames:
-            self.recorder.take(patient, waveform)
+            self.recorder.take(patient, [(waveform, self.clock.now().timestamp())])
 
     def stream(
         self,

@@ -16,7 +16,7 @@ from app.modules.vitals import repository
 from app.modules.vitals.frames import Reading, Waveform
 from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.schemas import HistoryFilter
-from app.modules.vitals.service import VitalsService
+from app.modules.vitals.service import Received, VitalsService
 from app.modules.vitals.writer import ReadingWriter
 from tests.modules.ward import Ward
 from tests.sinks import PacedSink
@@ -60,8 +60,8 @@ class Curves:
     taken: list[tuple[str, Waveform]] = field(default_factory=list)
     leads: list[tuple[str, str, str | None, bool, datetime]] = field(default_factory=list)
 
-    def take(self, patient_id: str, waveform: Waveform) -> None:
-        self.taken.append((patient_id, waveform))
+    def take(self, patient_id: str, received: Received) -> None:
+        self.taken += ((patient_id, waveform) for waveform, _ in received)
 
     def lead(self, patient_id: str, type: str, lead: str | None, *, is_off: bool, at: datetime) -> None:
         self.leads.append((patient_id, type, lead, is_off, at))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket as socket_module
 import struct
@@ -25,13 +24,13 @@ from websockets.exceptions import InvalidStatus
 from app.core.metrics import Metrics
 from app.core.roles import Role
 from app.core.security import Principal
-from app.modules.vitals.device_socket import MOST_ERRORS_IN_A_ROW, DeviceSocket
+from app.modules.vitals.device_socket import BEGINNING_BYTES, MOST_ERRORS_IN_A_ROW, DeviceSocket
 from app.modules.vitals.frames import Waveform
 from app.modules.vitals.inbox import MANY, MOST_OTHERS, STALE_SECONDS, Arrived
 from app.modules.vitals.intake import Intake, Source
 from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.rights import SocketRights
-from app.modules.vitals.service import VitalsService
+from app.modules.vitals.service import Received, VitalsService
 from app.modules.vitals.viewer_socket import MOST_UNSENT_BYTES
 from tests.modules.vitals.bedside import FRONTEND, MOBILE, Bed, Socket, serving_ward, socket
 from tests.modules.vitals.station import PATIENT, Station
@@ -83,10 +82,10 @@ class Notes:
     gone: list[bool] = field(default_factory=list)
     is_broken: bool = False
 
-    def take(self, patient_id: str, waveform: Waveform) -> None:
+    def take(self, patient_id: str, received: Received) -> None:
         if self.is_broken:
             raise RuntimeError("of its own")
-        self.waveforms.append(waveform)
+        self.waveforms += (waveform for waveform, _ in received)
 
     def lead(self, patient_id: str, type: str, lead: str | None, *, is_off: bool, at: datetime) -> None:
         self.leads.append((lead, is_off))
@@ -136,7 +135,7 @@ async def test_messages_are_taken_as_they_arrive_where_the_server_allows_it(
     ):
         await device.flush()
         readers = {type(it.transport.get_protocol()).__name__ for it in server.server.server_state.connections}
-        assert ("SmallReads" in readers) == direct
+        assert ("DirectReceiver" in readers) == direct
 
 
 async def test_a_frame_that_lies_is_told_by_its_number_and_the_others_are_taken(
@@ -241,7 +240,7 @@ async def test_a_device_that_gets_nothing_right_is_told_each_time_before_it_is_s
     either: RunningServer, bed: Bed
 ) -> None:
     async with socket(either, MOBILE, "device", patient_id="P1") as device:
-        await device.send(*[counted(bed, [1], scale=0), "{"] * (MOST_ERRORS_IN_A_ROW // 2), bed.reading())
+        await device.send(*[counted(bed, [1], scale=0), "{"] * (MOST_ERRORS_IN_A_ROW // 2))
         assert [(await device.next())["event"] for _ in range(MOST_ERRORS_IN_A_ROW)] == ["error"] * MOST_ERRORS_IN_A_ROW
         assert await device.closing() == (1008, "too_many_errors")
 
@@ -298,14 +297,9 @@ async def socket_of(
 class HeldUp(Intake):
     """An intake that is busy elsewhere until a test has its socket's turn come."""
 
-    def __init__(self, *, may_take_at_once: bool = False) -> None:
-        super().__init__()
-        self._may_take_at_once = may_take_at_once
-
-    def may_take_at_once(self, now: float) -> bool:
-        return self._may_take_at_once
-
     def add(self, source: Source) -> None: ...
+
+    def gather(self, source: Source) -> None: ...
 
 
 async def test_a_flush_and_the_end_wait_for_the_curves_before_them(station: Station, bed: Bed) -> None:
@@ -340,14 +334,61 @@ async def test_a_flush_and_the_end_wait_for_the_curves_before_them(station: Stat
 async def test_a_curve_never_overtakes_one_that_waits(station: Station, bed: Bed) -> None:
     bed.now = station.ward.clock.now()
     station.service.tell_waveforms(station.curves)
-    large, small = counted(bed, [1] * 1000, seconds=-1), counted(bed, [2])
-    async with socket_of(station, dict, HeldUp(may_take_at_once=True)) as device:
-        device._put(large)
-        device._put(small)
+    in_text = json.dumps(bed.ecg(3, seconds=-1))
+    async with socket_of(station, dict, HeldUp()) as device:
+        for message in (
+            counted(bed, [1], seconds=-3),
+            counted(bed, [2] * 1000, seconds=-2),
+            in_text,
+            counted(bed, [4]),
+        ):
+            device._put(message)
         assert station.curves.taken == []
-        device.take_waveforms(8)
-        device._put(counted(bed, [3], seconds=1))
-    assert [waveform.samples.counts().integers()[0] for _, waveform in station.curves.taken] == [1, 2, 3]
+        assert device.take_waveforms(3)
+        assert not device.take_waveforms(3)
+    assert [waveform.samples.values()[0] for _, waveform in station.curves.taken] == [0.001, 0.002, 3, 0.004]
+
+
+@pytest.mark.parametrize("between", ["a reading", "another curve", "nothing"])
+async def test_numbers_are_noted_in_the_order_in_which_they_came_whenever_they_are_looked_at(
+    station: Station, bed: Bed, between: str
+) -> None:
+    bed.now = station.ward.clock.now()
+    extra: dict[str, str | bytes] = {
+        "a reading": json.dumps(bed.reading(seq=4)),
+        "another curve": packed({**bed.ecg(1, seconds=4), "type": "resp_wave", "unit": "", "seq": 4}),
+    }
+    async with socket_of(station, dict, HeldUp()) as device:
+        for number in range(1, 4):
+            device._put(counted(bed, [1], seconds=number / 20, seq=number))
+        assert not device._device.sequence.late
+        if between in extra:
+            device._put(extra[between])
+        device._put(counted(bed, [1], seconds=5, seq=5))
+        device.take_waveforms(16)
+        sequence = device._device.sequence
+    assert (sequence.missing, sequence.late) == (0 if between in extra else 1, 0)
+
+
+async def test_what_begins_like_a_curve_and_is_none_is_taken_for_what_it_is(station: Station, bed: Bed) -> None:
+    """The first fields are those of the curves before it: it is found out when it is looked at."""
+    bed.now = station.ward.clock.now()
+    station.service.tell_waveforms(station.curves)
+    station.service.tell_leads(station.curves)
+    curve = counted(bed, [1], type="ecg")
+    fields = {**msgspec.msgpack.decode(curve), "event": "lead_off"}
+    unit = fields.pop("unit")
+    assert unit == "mV"
+    event = packed(fields)
+    async with socket_of(station, lambda: {"type": "websocket.disconnect", "code": 1000}, HeldUp()) as device:
+        device._put(curve)
+        device._put(event)
+        assert event[:BEGINNING_BYTES] == curve[:BEGINNING_BYTES]
+        assert len(device._inbox.waveforms) == 2
+        device.take_waveforms(16)
+        assert len(device._inbox.others) == 1
+        await device.run()
+    assert [len(station.curves.taken), [lead[3] for lead in station.curves.leads]] == [1, [True]]
 
 
 async def test_nothing_more_is_read_when_a_thousand_readings_wait(station: Station, bed: Bed) -> None:
@@ -367,7 +408,7 @@ async def test_curves_that_have_waited_too_long_are_dropped_and_counted(station:
     bed.now = station.ward.clock.now()
     station.service.tell_waveforms(station.curves)
     async with socket_of(station, lambda: {"type": "websocket.disconnect", "code": 1000}) as device:
-        now = asyncio.get_running_loop().time()
+        now = bed.now.timestamp()
         for number, at in enumerate((now - STALE_SECONDS - 1, now - STALE_SECONDS - 0.5, now), 1):
             message = json.dumps(bed.ecg(number, seconds=-number))
             device._inbox.put(Arrived(number, message, at), is_waveform=True)

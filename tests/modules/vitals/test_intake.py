@@ -16,7 +16,7 @@ from app.modules.vitals.inbox import (
     Arrived,
     Inbox,
 )
-from app.modules.vitals.intake import AT_ONCE_SECONDS, FRAMES_AT_ONCE, FRAMES_IN_A_ROW, SLICE_SECONDS, Intake
+from app.modules.vitals.intake import FRAMES_IN_A_ROW, GATHER_SECONDS, SLICE_SECONDS, Intake
 from tests.servers import until
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +43,7 @@ def test_an_inbox_is_full_by_number_or_by_size_and_has_room_again_when_half_of_i
     was = len(inbox)
     while not inbox.has_room:
         if inbox.waveforms:
-            inbox.next_waveform()
+            inbox.next_waveforms(1)
         else:
             inbox.done_with_other()
         assert not inbox.is_full
@@ -107,13 +107,13 @@ async def test_who_has_little_does_not_wait_for_who_has_much() -> None:
     await asyncio.sleep(0)
 
 
-async def test_a_few_frames_may_be_taken_at_once_unless_somebody_waits() -> None:
-    intake, now = Intake(), 100.0
-    for _ in range(2):
-        assert sum(intake.may_take_at_once(now) for _ in range(2 * FRAMES_AT_ONCE)) == FRAMES_AT_ONCE
-        assert not intake.may_take_at_once(now + AT_ONCE_SECONDS * 0.9)
-        now += AT_ONCE_SECONDS
-    intake.add(Flood(1))
-    assert not intake.may_take_at_once(now)
+async def test_what_arrives_on_a_socket_is_gathered_for_a_while_unless_it_is_wanted_at_once() -> None:
+    intake = Intake()
+    gathered, hurried = Flood(1), Flood(1)
+    began_at = asyncio.get_running_loop().time()
+    intake.gather(gathered)
+    intake.add(hurried)
     await asyncio.sleep(0)
-    assert intake.may_take_at_once(now)
+    assert (gathered.left, hurried.left) == (1, 0)
+    await until(lambda: not gathered.left)
+    assert asyncio.get_running_loop().time() >= began_at + GATHER_SECONDS

@@ -17,6 +17,7 @@ import structlog
 from app.core.metrics import Metrics
 from app.modules.vitals.ecg.teller import EcgListener, RecordRates, Teller
 from app.modules.vitals.frames import Waveform
+from app.modules.vitals.observers import Received
 from app.modules.vitals.tracks import MOST_PATIENTS
 
 if TYPE_CHECKING:
@@ -89,25 +90,27 @@ class EcgMonitor:
         """Tell it what is found from now on."""
         self._teller.add(listener)
 
-    def take(self, patient_id: str, waveform: Waveform) -> None:
-        """Keep a frame until its second is complete; anything but an ECG is passed over."""
-        if waveform.type != "ecg":
+    def take(self, patient_id: str, received: Received) -> None:
+        """Keep frames until their second is complete; anything but an ECG is passed over."""
+        frames = [waveform for waveform, _ in received if waveform.type == "ecg"]
+        if not frames:
             return
         patient = self._patients.get(patient_id)
         if patient is None:
             if len(self._patients) >= self._most_patients:
-                self._metrics.ecg_skipped.labels(what="frames").inc()
+                self._metrics.ecg_skipped.labels(what="frames").inc(len(frames))
                 return
             patient = self._patients[patient_id] = _Patient(patient_id)
-        length = waveform.samples.length
         now = patient.heard_at = asyncio.get_running_loop().time()
-        patient.frames.append((now, waveform))
-        patient.waiting_samples += length * len(waveform.leads)
+        for waveform in frames:
+            patient.frames.append((now, waveform))
+            patient.waiting_samples += waveform.samples.length * len(waveform.leads)
         while patient.waiting_samples > MOST_WAITING and len(patient.frames) > 1:
             patient.take_oldest()
             self._metrics.ecg_skipped.labels(what="frames").inc()
         if not patient.is_due:
-            ends_at = waveform.started_at.timestamp() + length / waveform.sample_rate_hz
+            newest = frames[-1]
+            ends_at = newest.started_at.timestamp() + newest.samples.length / newest.sample_rate_hz
             if ends_at >= patient.due_at or now - patient.looked_at > LATEST_LOOK_SECONDS:
                 patient.is_due = True
                 self._due.append(patient)

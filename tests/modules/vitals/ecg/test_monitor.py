@@ -78,7 +78,7 @@ class Bedside:
         for waveform in waveforms(signal, **changes):
             if waveform.started_at.timestamp() - BEGAN < since - 0.001:
                 continue
-            self.monitor.take(patient_id, waveform)
+            self.monitor.take(patient_id, [(waveform, 0.0)])
             if not at_once:
                 await anyio.lowlevel.checkpoint()
 
@@ -215,7 +215,7 @@ async def test_a_device_whose_clock_was_put_back_is_still_looked_at(bedside: Bed
         upcoming = waveforms(heart_of(75, seconds=300), began=past)
 
         def is_told_of_the_past() -> bool:
-            bedside.monitor.take(PATIENT, next(upcoming))
+            bedside.monitor.take(PATIENT, [(next(upcoming), 0.0)])
             return bedside.notebook.rates[-1][2].timestamp() < BEGAN
 
         await until(is_told_of_the_past)
@@ -225,9 +225,8 @@ async def test_microvolts_in_json_are_as_good(bedside: Bedside) -> None:
     async with bedside.running():
         for waveform in waveforms(heart_of(60, seconds=10)):
             row = tuple(value * 1000 for value in waveform.samples.values())
-            bedside.monitor.take(
-                PATIENT, Waveform("ecg", RATE, (None,), Numbers((row,)), "uV", waveform.started_at, None)
-            )
+            in_microvolts = Waveform("ecg", RATE, (None,), Numbers((row,)), "uV", waveform.started_at, None)
+            bedside.monitor.take(PATIENT, [(in_microvolts, 0.0)])
             await anyio.lowlevel.checkpoint()
         await until(lambda: bedside.notebook.rates)
     assert bedside.notebook.rates[-1][1] == 60
