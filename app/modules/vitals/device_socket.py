@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import cast
 
 import anyio
 import anyio.lowlevel
@@ -17,7 +18,7 @@ from app.core.sinks import ASGISink
 from app.modules.vitals.decoding import decode_json, decode_msgpack, glance, read_packed, unpack
 from app.modules.vitals.encoding import encode_error, encode_flushed, encode_slow_down
 from app.modules.vitals.fields import FrameError
-from app.modules.vitals.frames import Flush, Frame, LeadStatus, Reading, TimeInFuture, Waveform, refuse_future
+from app.modules.vitals.frames import LONGEST_AHEAD, Flush, Frame, LeadStatus, Reading, TimeInFuture, Waveform
 from app.modules.vitals.inbox import FEW, OLD_SECONDS, SMALL_BYTES, Arrived, Inbox
 from app.modules.vitals.intake import Intake
 from app.modules.vitals.rights import TRY_AGAIN_LATER, SocketRight
@@ -212,19 +213,20 @@ class DeviceSocket:
 
     def _relay(self, some: Iterable[Arrived], now: float) -> None:
         """Show these waveforms to whoever wants to see them."""
-        present = self._vitals.clock.now()
+        latest = self._vitals.clock.now() + LONGEST_AHEAD
         received: list[tuple[Waveform, float]] = []
         for arrived in some:
             try:
                 frame = self._read(arrived)
-                if type(frame) is Waveform:
-                    refuse_future(frame.started_at, present)
-                    received.append((frame, arrived.at))
-                    self._errors_in_a_row = 0
-                else:
+                if type(frame) is not Waveform:
                     # It began like a waveform.
                     self._inbox.put(arrived, is_waveform=False)
                     self._arrived.set()
+                elif frame.started_at > latest:
+                    raise TimeInFuture(frame.started_at)
+                else:
+                    received.append((frame, arrived.at))
+                    self._errors_in_a_row = 0
             except FrameError as error:
                 self._refuse(error, arrived.number)
                 if self._is_at_end:
@@ -244,12 +246,14 @@ class DeviceSocket:
     def _read(self, arrived: Arrived) -> Frame:
         message = arrived.message
         packed = unpack(message)
-        if arrived.number > self._noted:
-            self._note(arrived, glance(message)[1] if packed is None else packed.seq)
         if packed is None:
+            self._note(arrived, glance(message)[1])
             return _decode(message)
-        assert isinstance(message, bytes)
-        return read_packed(packed, message)
+        if arrived.number > self._noted:
+            self._noted = arrived.number
+            if packed.seq is not None:
+                self._device.note(packed.seq)
+        return read_packed(packed, cast(bytes, message))
 
     async def _work(self) -> None:
         """Take everything but waveforms, in order, until the device has left and nothing waits."""

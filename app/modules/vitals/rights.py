@@ -31,6 +31,18 @@ class SocketRight:
         reason: why it is over; none as long as it is not.
     """
 
+    __slots__ = (
+        "_authenticator",
+        "_clock",
+        "_code",
+        "_on_end",
+        "_over",
+        "_question",
+        "patient_id",
+        "principal",
+        "reason",
+    )
+
     def __init__(
         self, principal: Principal, patient_id: str, question: Question, authenticator: Authenticator, clock: Clock
     ) -> None:

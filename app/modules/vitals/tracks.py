@@ -60,6 +60,8 @@ class Track:
     the table is asked. What is remembered is therefore one time for each type.
     """
 
+    __slots__ = ("_curves", "holders", "newest", "own_rate_at", "turn")
+
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
         self.holders = 0

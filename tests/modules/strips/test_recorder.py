@@ -243,7 +243,7 @@ def test_a_minute_of_one_lead_takes_little_more_than_its_bytes() -> None:
     """500 Hz in frames of 50 ms: 60 kB are samples, and up to 65 s are held."""
     bench = Bench()
     bench.stream(0, 100_000, rate=500.0)
-    assert 60_000 < bench.recorder.size < 85_000
+    assert 60_000 < bench.recorder.size < 90_000
 
 
 def test_a_chunk_takes_no_more_than_it_is_counted_with() -> None:
