@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app.modules.alerts.lifecycle import Finding, Tier
 from app.modules.alerts.rules.book import Condition, Level, RuleBook
-from app.modules.alerts.rules.chart import Chart, Insertion, View
+from app.modules.alerts.rules.chart import Chart, Insertion, Series, View
 from app.modules.alerts.rules.criteria import NEWS2
 from app.modules.alerts.rules.timing import Run
 
@@ -21,6 +21,7 @@ from app.modules.alerts.rules.timing import Run
 LONGEST_WINDOW: Final = 60
 
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
+_NEXT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class PatientWatch:
         for vital_type, value, measured_at in readings:
             if (series := self._chart.series.get(vital_type)) is None:
                 continue
+            measured_at = _counted_at(measured_at, now, series)
             series.insert(measured_at, value)
             if now - measured_at <= self._rules.oldest_reading:
                 self._note_arrival(vital_type, measured_at)
@@ -77,13 +79,15 @@ class PatientWatch:
         """Take a reading in, in the order of its time of measurement, and say what is to be reported.
 
         A reading that is too old alarms nobody, and does not end an alarm either; one that is there
-        already counts once.
+        already counts once. One of the future counts as measured when it came: otherwise it would stay the
+        newest, and hide all that comes after it, until its time has come.
         """
         if now - measured_at > self._rules.oldest_reading:
             return []
         series = self._chart.series.get(vital_type)
         if series is None:
             return []
+        measured_at = _counted_at(measured_at, now, series)
         insertion = series.insert(measured_at, value)
         if insertion is Insertion.PASSED_OVER:
             return []
@@ -159,6 +163,13 @@ class PatientWatch:
         if reported is not None and reported.is_present and stand.is_gone():
             return Gone(stand.condition)
         return None
+
+
+def _counted_at(measured_at: datetime, now: datetime, series: Series) -> datetime:
+    """When a reading counts as measured: one of the future when it came, and after those before it."""
+    if measured_at <= now:
+        return measured_at
+    return max(now, series.times[-1] + _NEXT) if series.times else now
 
 
 class _Stand:
