@@ -34,6 +34,10 @@ class SignalWatch:
         is_bad = self._state == "bad"
         return not self._is_off() and (is_bad or self._state == "good") and self.is_alarmed is not is_bad
 
+    def is_reliable(self, now: datetime) -> bool:
+        """Whether the signal has been good for long enough."""
+        return self._state == "good" and self._since is not None and now - self._since >= GOOD_FOR
+
     def judged(self, lead: str | None, state: str, reason: str | None, now: datetime) -> bool:
         """Take note of a lead's quality: `good`, `bad` or `unknown`; true when `is_alarmed` is another now."""
         if state != self._state:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.roles import Role
 from app.modules.devices.sensors import MOST_LEADS, Sensors, lead_condition
 from tests.modules.devices.desk import Desk, working
 
@@ -121,6 +122,35 @@ async def test_a_heart_that_stands_still_is_critical_at_once_and_stays_until_som
     assert {(event["kind"], event["vitalType"], event["tier"], event["source"]) for event in events} == {
         ("physiological", "ecg", "critical", "ecg")
     }
+
+
+async def test_a_heart_that_stands_still_alarms_anew_when_its_alert_was_resolved_by_hand(bedside: Bedside) -> None:
+    """As long as the ECG shows it: not when it cannot be relied on, has just become good, or is no more."""
+    desk = bedside.desk
+    await desk.ward.user("admin", Role.ADMIN)
+    admin = await desk.ward.principal("admin")
+
+    async def resolve_and_wait(*, state: str, lasting_seconds: float = 5) -> list[str]:
+        for alert in await desk.alerts.open_from("P1", "ecg"):
+            await desk.alerts.resolve(admin, alert.alert_id, None, note=None)
+        before = len(desk.log.entries)
+        await bedside.quality(state, lasting_seconds=lasting_seconds)
+        return [event["event"] for event in desk.log.events[before:] if event["condition"] == "asystole"]
+
+    await bedside.quality("good", lasting_seconds=5)
+    await bedside.sensors.asystole("P1", is_present=True, at=desk.ward.clock.now())
+    await bedside.quality("good", lasting_seconds=60)
+    assert [condition for _, condition, _ in bedside.told] == ["asystole"]
+    assert await resolve_and_wait(state="good") == ["alert"]
+    assert await resolve_and_wait(state="bad") == []
+    assert await resolve_and_wait(state="good", lasting_seconds=4) == []
+    assert await resolve_and_wait(state="good", lasting_seconds=1) == ["alert"]
+    await bedside.sensors.asystole("P1", is_present=False, at=desk.ward.clock.now())
+    assert await resolve_and_wait(state="good") == []
+    await bedside.sensors.asystole("P1", is_present=True, at=desk.ward.clock.now())
+    await desk.settled()
+    await resolve_and_wait(state="unknown")
+    assert await resolve_and_wait(state="good") == []
 
 
 async def test_a_device_that_names_ever_more_leads_does_not_fill_the_ward_with_alerts(bedside: Bedside) -> None:
