@@ -12,7 +12,7 @@ from app.core.clock import Clock
 from app.core.tasks import until_beat
 from app.modules.alerts.service import Finding, Kind, Tier
 from app.modules.devices.conditions import ECG, Conditions, Gone, Present
-from app.modules.devices.signal_watch import SignalWatch
+from app.modules.devices.signal_watch import NO_BEATS, SignalWatch
 
 ASYSTOLE = "asystole"
 SIGNAL_BAD = "ecg_signal_bad"
@@ -122,7 +122,9 @@ class Sensors:
     def _tell(self, patient_id: str, signal: SignalWatch) -> None:
         if signal.is_alarmed:
             where = f" on lead {signal.lead}" if signal.lead else ""
-            finding = Finding(Tier.SLIGHT, (f"ecg signal cannot be used{where}: {signal.reason or 'bad'}",))
+            # It may be an asystole that began while nobody looked: somebody has to go and see.
+            tier = Tier.MODERATE if signal.reason == NO_BEATS else Tier.SLIGHT
+            finding = Finding(tier, (f"ecg signal cannot be used{where}: {signal.reason or 'bad'}",))
             explained_by = frozenset({lead_condition("ecg", signal.lead), lead_condition("ecg", None)})
             self._conditions.tell(patient_id, Present(SIGNAL_BAD, "ecg", finding, unless=explained_by))
         elif signal.is_alarmed is False:

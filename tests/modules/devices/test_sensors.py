@@ -31,9 +31,11 @@ class Bedside:
         self.sensors.lead("P1", type, lead, is_off=is_off, at=self.desk.ward.clock.now())
         await self.desk.settled()
 
-    async def quality(self, state: str, *, lead: str = "II", lasting_seconds: float = 0) -> None:
+    async def quality(
+        self, state: str, *, lead: str = "II", lasting_seconds: float = 0, why_bad: str = "noise"
+    ) -> None:
         """The signal is so, and stays so for a while."""
-        reason = "noise" if state == "bad" else None
+        reason = why_bad if state == "bad" else None
         await self.sensors.quality("P1", lead, state, reason, self.desk.ward.clock.now())
         self.desk.ward.clock.advance(timedelta(seconds=lasting_seconds))
         self.sensors.look()
@@ -92,6 +94,21 @@ async def test_a_signal_that_stays_bad_is_alarmed_until_it_stays_good(bedside: B
     await bedside.quality("good", lasting_seconds=4)
     await bedside.quality("good", lasting_seconds=1)
     assert bedside.told[1:] == [("alert_resolved", "ecg_signal_bad", "slight")]
+
+
+async def test_a_signal_in_which_no_heart_was_ever_seen_to_beat_is_no_slight_matter(bedside: Bedside) -> None:
+    """Whoever was in asystole while the server was away shows nothing else after it."""
+    await bedside.quality("bad", lasting_seconds=10, why_bad="flat")
+    await bedside.quality("bad", lasting_seconds=1, why_bad="no_beats")
+    await bedside.quality("bad", lasting_seconds=1, why_bad="noise")
+    await bedside.quality("good", lasting_seconds=5)
+    await bedside.quality("bad", lasting_seconds=10, why_bad="no_beats")
+    assert bedside.told == [
+        ("alert", "ecg_signal_bad", "slight"),
+        ("alert_updated", "ecg_signal_bad", "moderate"),
+        ("alert_resolved", "ecg_signal_bad", "moderate"),
+        ("alert", "ecg_signal_bad", "moderate"),
+    ]
 
 
 async def test_a_bad_signal_is_not_told_beside_the_lead_that_is_off(bedside: Bedside) -> None:
