@@ -178,7 +178,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     register = services.add(PresenceRegister, PresenceRegister(db, limit_seconds=limit_seconds))
     conditions = services.add(Conditions, Conditions(alerts, metrics))
     sensors = services.add(Sensors, Sensors(conditions, clock))
-    services.add(DeviceService, DeviceService(register, conditions, sensors, clock))
+    services.add(DeviceService, DeviceService(register, conditions, sensors, clock, lambda: rules.book.oldest_reading))
     silence = services.add(
         SilenceWatch,
         SilenceWatch(db, alerts, register, care_team, access, clock, metrics, limit_seconds=limit_seconds),

@@ -223,6 +223,20 @@ async def test_a_device_with_a_wrong_clock_is_told_by_how_much_until_it_is_right
     assert (ended["event"], ended["condition"]) == ("alert_resolved", raised["condition"])
 
 
+async def test_a_clock_so_far_behind_that_no_reading_can_alarm_is_no_slight_matter(
+    bedside: Bedside, monitor: str
+) -> None:
+    """The rules pass over readings older than 120 s: whatever these show, nobody hears of the patient."""
+    for behind_seconds in [119] * 31 + [3600] * 61:
+        await bedside.desk.hear(monitor, behind_seconds=behind_seconds)
+        bedside.desk.ward.clock.advance(timedelta(seconds=1))
+    await bedside.desk.settled()
+    assert [(event["tier"], event["reasons"]) for event in bedside.desk.log.events] == [
+        ("slight", ["device clock 119 s behind"]),
+        ("moderate", ["device clock 3600 s behind: its readings are too old to alarm"]),
+    ]
+
+
 async def test_a_clock_that_is_ahead_is_found_in_frames_that_were_refused_which_are_no_sign_of_life(
     bedside: Bedside, monitor: str
 ) -> None:
