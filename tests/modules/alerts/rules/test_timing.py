@@ -256,6 +256,15 @@ def test_news2_alarms_at_a_total_and_at_a_single_three_on_the_patients_own_scale
     assert hypercapnic.times == []
 
 
+def test_a_pulse_that_was_counted_hides_no_newer_heart_rate() -> None:
+    """A counted pulse goes first, for a minute: it holds for 12 hours otherwise (checked so)."""
+    book = rules({"tier": "moderate", "when": {"news2Single": 3}}, sign="news2")
+
+    assert Course(book).at(0, 70, "pulse").at(60, 140, "heart_rate").times == []
+    assert Course(book).at(0, 70, "pulse").at(61, 140, "heart_rate").times == [(61, "moderate")]
+    assert Course(book).at(0, 70, "heart_rate").at(61, 140, "pulse").times == [(61, "moderate")]
+
+
 def test_an_observation_that_is_too_old_has_no_part_in_the_score() -> None:
     book = rules({"tier": "moderate", "when": {"news2Total": 4, "maxAgeSeconds": 60}}, sign="news2")
 
