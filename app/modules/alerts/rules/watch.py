@@ -101,6 +101,10 @@ class PatientWatch:
         view = View(self._chart, now)
         return self._decide(self._rules.heeding_silence, lambda stand: stand.tick(view))
 
+    def decide_again(self) -> list[Decision]:
+        """What was decided, as far as nobody has said that it is done."""
+        return self._decide(self._rules.conditions, lambda _stand: None)
+
     def adopt(self, rules: RuleBook, *, spo2_scale: int) -> list[Gone]:
         """Go on with other rules from the same readings; answers what is no longer watched for."""
         chart = rules.new_chart(spo2_scale=spo2_scale)
