@@ -75,7 +75,12 @@ class Surveillance:
         settings = await self._settings.settings_of(patient_id)
         watch = PatientWatch(_with_limits(rules, settings, patient_id), spo2_scale=settings.spo2_scale)
         watch.prime(readings, now=self._clock.now())
+        known = {condition.name for condition in rules.conditions}
         for alert in await self._alerts.open_from(patient_id, RULES):
+            if alert.condition not in known:
+                # The rules have changed while no server was running.
+                await self._alerts.condition_gone(patient_id, alert.condition)
+                continue
             watch.reported(alert.condition, alert.tier, is_present=alert.condition_present, alert_id=alert.alert_id)
         # What is set while they are taken up may have come too late for the look above.
         self._watched[patient_id] = _Watched(watch, rules, is_stale=heard != self._changes_heard)

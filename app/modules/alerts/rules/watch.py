@@ -61,6 +61,7 @@ class PatientWatch:
         self._chart = rules.new_chart(spo2_scale=spo2_scale)
         self._stands = {condition.name: _Stand(condition) for condition in rules.conditions}
         self._reported: dict[str, _Reported] = {}
+        self._left: dict[str, Condition] = {}
 
     def prime(self, readings: Iterable[tuple[str, float, datetime]], *, now: datetime) -> None:
         """Remember readings that have been ruled on before; one that is too old to count is known all the same."""
@@ -118,9 +119,10 @@ class PatientWatch:
             if name in self._stands:
                 stand.counts_after = self._stands[name].counts_after
             stand.follow_again(chart)
-        gone = [
-            Gone(self._stands[name].condition) for name in self._reported if name in self._stands.keys() - stands.keys()
-        ]
+        # What has gone already is said again until somebody says that it is done.
+        known = self._left | {name: stand.condition for name, stand in self._stands.items()}
+        self._left = {name: known[name] for name in self._reported if name in known.keys() - stands.keys()}
+        gone = [Gone(condition) for name, condition in self._left.items() if self._reported[name].is_present]
         self._rules, self._chart, self._stands = rules, chart, stands
         return gone
 
