@@ -69,11 +69,9 @@ class Sensors:
         signal = self._signal_of(patient_id)
         if signal.judged(lead, state, reason, self._clock.now()):
             self._tell(patient_id, signal)
-        if state == "unknown":
-            # It may be the last word about this patient.
-            self._hearts_still.discard(patient_id)
-            if not signal.leads_off:
-                del self._signals[patient_id]
+        if state == "unknown" and not signal.leads_off:
+            # Nothing is known of it that could be forgotten, and it may be the last word about this patient.
+            del self._signals[patient_id]
 
     async def asystole(self, patient_id: str, *, is_present: bool, at: datetime) -> None:
         """The ECG shows that the heart stands still, or that it beats."""
