@@ -178,8 +178,8 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     register = services.add(PresenceRegister, PresenceRegister(db, limit_seconds=limit_seconds))
     conditions = services.add(Conditions, Conditions(alerts, metrics))
     sensors = services.add(Sensors, Sensors(conditions, clock))
-    services.add(DeviceService, DeviceService(register, conditions, sensors, clock))
-    services.add(
+    services.add(DeviceService, DeviceService(register, conditions, sensors, clock, lambda: rules.book.oldest_reading))
+    silence = services.add(
         SilenceWatch,
         SilenceWatch(db, alerts, register, care_team, access, clock, metrics, limit_seconds=limit_seconds),
     )
@@ -194,6 +194,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
             database=db.ping,
             bus=bus.is_healthy,
             escalation=services.get(EscalationWorker).is_in_order,
+            silence=silence.is_in_order,
             streams=lambda: not manager.is_draining,
         ),
     )

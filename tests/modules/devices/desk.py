@@ -64,7 +64,9 @@ class Desk:
         self.conditions = Conditions(self.alerts, self.metrics)
         log.followers.append(self.conditions)
         self.sensors = Sensors(self.conditions, ward.clock)
-        self.devices = DeviceService(self.register, self.conditions, self.sensors, ward.clock)
+        self.devices = DeviceService(
+            self.register, self.conditions, self.sensors, ward.clock, lambda: rules.book.oldest_reading
+        )
         self.silence = SilenceWatch(
             ward.db, self.alerts, self.register, ward.care_team, ward.access, ward.clock, self.metrics,
             limit_seconds=limit_seconds,

@@ -327,6 +327,27 @@ def plain(name: str, vital_type: str, side: Direction, levels: list[tuple[Tier, 
     return Condition(name, vital_type, "", written, Clearing(clear))
 
 
+@pytest.mark.parametrize("ahead_seconds", [0, 2, 59])
+def test_a_clock_that_was_ahead_and_is_set_right_hides_nothing(ahead_seconds: float) -> None:
+    """Fails when a reading of the future is taken to be measured then (checked so)."""
+    watch = PatientWatch(SHIPPED)
+    for second in range(30):
+        now = NOW + second * SECOND
+        watch.observe("spo2", 97, now + ahead_seconds * SECOND, now=now)
+
+    assert tiers(watch.observe("spo2", 70, NOW + 30 * SECOND, now=NOW + 30 * SECOND)) == [Tier.CRITICAL]
+
+
+def test_a_device_whose_clock_is_ahead_hides_nothing_of_another() -> None:
+    """Neither before this node has started again nor after it (checked by taking out either)."""
+    watch, started_anew = PatientWatch(SHIPPED), PatientWatch(SHIPPED)
+    watch.observe("spo2", 97, NOW + 50 * SECOND, now=NOW)
+    started_anew.prime([("spo2", 97, NOW + 50 * SECOND)], now=NOW)
+
+    for it in (watch, started_anew):
+        assert tiers(it.observe("spo2", 70, NOW + SECOND, now=NOW + SECOND)) == [Tier.CRITICAL]
+
+
 HIGH = plain("high", "x", Direction.ABOVE, [(Tier.CRITICAL, 20, 2), (Tier.MODERATE, 10, 3)], clear=2)
 LOW = plain("low", "x", Direction.BELOW, [(Tier.SLIGHT, 0, 2)], clear=4)
 OTHER = plain("other", "y", Direction.ABOVE, [(Tier.MODERATE, 10, 1)], clear=1)
