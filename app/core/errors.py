@@ -147,7 +147,7 @@ def _field_problem(item: dict[str, Any]) -> dict[str, str]:
     if item["type"] == "json_invalid":
         # Its location is the number of a character, and not that of an item.
         return {"field": "body", "message": f"not JSON: {item['ctx']['error']}"}
-    return {"field": field_path(item["loc"]), "message": str(item["msg"])}
+    return {"field": field_path(item["loc"]), "message": str(item["msg"]).removeprefix("Value error, ")}
 
 
 def field_path(location: tuple[int | str, ...]) -> str:

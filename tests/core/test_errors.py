@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import FastAPI, Query, WebSocket
+from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
@@ -20,6 +21,7 @@ from app.core.errors import (
     field_path,
     install_error_handlers,
     problem_responses,
+    validation_problem,
 )
 from app.core.wire import WireInput
 
@@ -168,6 +170,14 @@ async def test_a_validation_error_names_each_field(
     assert (answer.status_code, problem["code"]) == (422, "validation_error")
     assert [error["field"] for error in problem["errors"]] == fields
     assert all(f"{error['field']}: {error['message']}" in problem["detail"] for error in problem["errors"])
+
+
+def test_what_a_validator_of_ours_says_is_told_as_it_is() -> None:
+    found = {"type": "value_error", "loc": ("query", "type"), "msg": "Value error, use one of spo2, pulse"}
+
+    answer = json.loads(validation_problem(RequestValidationError([found])).body)
+
+    assert answer["detail"] == "type: use one of spo2, pulse"
 
 
 @pytest.mark.parametrize("how", ["locked", "gone"])
