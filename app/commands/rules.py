@@ -25,11 +25,15 @@ def check(file: Annotated[Path, typer.Argument(help="The file that TOCSIN_RULES_
       tocsin rules check ward.json
       tocsin rules check ward.json && kill -HUP "$(pgrep -f 'tocsin serve')"
     """
-    from app.modules.alerts.rules.file import RulesFileError, load_rules
+    from app.modules.alerts.rules.file import RulesFileError, parse_rules, read_text
     from app.modules.vitals.signs import NUMERICS
 
     try:
-        book = load_rules(file, units={name: sign.unit for name, sign in NUMERICS.items()})
+        text = read_text(file)
+    except RulesFileError as error:
+        end(str(error), status=1)
+    try:
+        book = parse_rules(text, units={name: sign.unit for name, sign in NUMERICS.items()})
     except RulesFileError as error:
         for mistake in error.mistakes:
             typer.echo(f"{file}: {mistake}", err=True)
