@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.commands.ending import end
+from app.commands.wording import counted
 
 rules = typer.Typer(name="rules", help="Check a rules file, and say what one may hold.", no_args_is_help=True)
 
@@ -37,9 +38,9 @@ def check(file: Annotated[Path, typer.Argument(help="The file that TOCSIN_RULES_
     except RulesFileError as error:
         for mistake in error.mistakes:
             typer.echo(f"{file}: {mistake}", err=True)
-        end(f"{file} has {_counted(len(error.mistakes), 'mistake')}", status=1)
+        end(f"{file} has {counted(len(error.mistakes), 'mistake')}", status=1)
     levels = sum(len(condition.levels) for condition in book.conditions)
-    print(f"{file} is in order: {_counted(len(book.conditions), 'condition')}, {_counted(levels, 'level')}")
+    print(f"{file} is in order: {counted(len(book.conditions), 'condition')}, {counted(levels, 'level')}")
 
 
 @rules.command()
@@ -53,7 +54,3 @@ def schema() -> None:
     from app.modules.alerts.rules.file import json_schema
 
     print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
