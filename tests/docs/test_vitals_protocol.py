@@ -12,31 +12,29 @@ import pytest
 from app.modules.vitals.decoding import decode_json, decode_msgpack
 from app.modules.vitals.frames import Reading, Waveform
 from app.modules.vitals.samples import Counts
+from tests.docs.pages import DOCS, blocks
 from tests.servers import ROOT
 
-TEXT = (ROOT / "docs" / "vitals-protocol.md").read_text()
+PAGE = DOCS / "vitals-protocol.md"
+TEXT = PAGE.read_text()
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 250_000, tzinfo=UTC)
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
 
 def unhexed(block: str) -> bytes:
     return bytes.fromhex("".join(line.partition("#")[0] for line in block.splitlines()))
 
 
-NUMERIC, TWO_LEADS = map(unhexed, blocks("hex"))
+NUMERIC, TWO_LEADS = map(unhexed, blocks(PAGE, "hex"))
 
 
 def test_the_numeric_is_the_one_that_is_written_as_json_above_it() -> None:
     assert decode_msgpack(NUMERIC) == Reading("spo2", 97, "%", MOMENT)
-    assert decode_json(blocks("json")[0]) == decode_msgpack(NUMERIC)
-    assert f"The same in {len(NUMERIC)} bytes, for which JSON takes {len(blocks('json')[0].strip())}:" in TEXT
+    assert decode_json(blocks(PAGE, "json")[0]) == decode_msgpack(NUMERIC)
+    assert f"The same in {len(NUMERIC)} bytes, for which JSON takes {len(blocks(PAGE, 'json')[0].strip())}:" in TEXT
 
 
 def test_the_two_leads_are_those_that_are_written_as_json_below_them() -> None:
-    waveform, as_text = decode_msgpack(TWO_LEADS), decode_json(blocks("json")[1])
+    waveform, as_text = decode_msgpack(TWO_LEADS), decode_json(blocks(PAGE, "json")[1])
     assert isinstance(waveform, Waveform)
     assert isinstance(as_text, Waveform)
     assert isinstance(waveform.samples, Counts)
@@ -47,7 +45,7 @@ def test_the_two_leads_are_those_that_are_written_as_json_below_them() -> None:
     assert (as_text.leads, as_text.seq, as_text.started_at) == (waveform.leads, waveform.seq, waveform.started_at)
 
 
-@pytest.mark.parametrize("block", blocks("hex"))
+@pytest.mark.parametrize("block", blocks(PAGE, "hex"))
 def test_each_line_of_bytes_says_what_is_in_it(block: str) -> None:
     fields = msgspec.msgpack.decode(unhexed(block))
     named = {match[1]: match[2] for match in re.finditer(r'# "(\w+)": (.+)$', block, re.MULTILINE)}
