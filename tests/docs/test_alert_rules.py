@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+
+import pytest
 
 from app.modules.alerts.lifecycle import Tier
 from app.modules.alerts.rules.book import Condition
 from app.modules.alerts.rules.criteria import Direction, Limit
-from app.modules.alerts.rules.file import load_rules, parse_rules
+from app.modules.alerts.rules.file import RulesFileError, load_rules, parse_rules
 from app.modules.limits.suggestions import MARGINS, SPO2_LOWEST_ON_SCALE_2, Line, Margins
 from tests.docs.pages import DOCS, blocks
 
@@ -39,6 +42,33 @@ def written_margins(margins: Margins) -> tuple[str, str, str]:
     if margins.high is None:
         bounds = f"{margins.lowest:g}; on scale 2: {SPO2_LOWEST_ON_SCALE_2:g}"
     return written(margins.low), written(margins.high), bounds
+
+
+def test_the_mistake_that_the_page_on_rules_shows_is_told_as_it_stands_there() -> None:
+    told = re.findall(r"^tocsin: (ward\.json: .*)$", RULES.read_text(encoding="utf-8"), re.MULTILINE)
+    wrong = blocks(RULES, "json")[0].replace('"below": 80', '"below": 95')
+
+    with pytest.raises(RulesFileError) as refused:
+        parse_rules(wrong.encode(), name="ward.json")
+
+    assert [str(refused.value)] == told
+
+
+def test_the_page_on_rules_shows_criteria_that_can_be_used() -> None:
+    shown = re.findall(r"`(\{\"\w+\": .*?\})`(?= |\.)", RULES.read_text(encoding="utf-8"))
+    criteria = [json.loads(text) for text in shown if "…" not in text and "times" not in text]
+    assert {key for criterion in criteria for key in criterion} >= {
+        "above",
+        "below",
+        "outside",
+        "rise",
+        "news2Total",
+        "all",
+    }
+    for criterion in criteria:
+        rules = json.loads(blocks(RULES, "json")[0])
+        rules["conditions"][0]["levels"] = [{"tier": "moderate", "when": criterion}]
+        parse_rules(json.dumps(rules).encode())
 
 
 def test_the_page_on_rules_shows_rules_that_can_be_used_and_those_that_are_shipped() -> None:

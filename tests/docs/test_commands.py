@@ -9,18 +9,22 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from app.core.config import Settings
 from app.core.roles import Role
 from tests.docs.pages import DOCS, README, blocks
-from tests.servers import ROOT, RunningServer, serving
+from tests.modules.vitals.bedside import MOBILE, Bed, socket
+from tests.servers import PATIENCE_SECONDS, ROOT, RunningServer, serving
 
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed: no command of the pages is run"),
 ]
+
+EXAMPLES = ROOT / "examples" / "rules"
 
 #: What only a reader does: setting up, and what runs until Ctrl-C.
 _NOT_RUN = ("make ", "tocsin serve", "tocsin demo", "examples/")
@@ -91,15 +95,44 @@ async def test_the_commands_of_the_page_on_vital_signs_do_what_it_says(tmp_path:
     assert '"truncated":false' in output
 
 
-async def test_the_commands_of_the_page_on_rules_set_limits_of_a_unit_and_of_a_patient(tmp_path: Path) -> None:
+async def test_the_command_of_the_page_on_strips_fetches_a_sheet_of_ecg_paper(tmp_path: Path) -> None:
+    bed = Bed()
+    async with serving(tmp_path / "data") as server:
+        await server.user("nurse", Role.NURSE)
+        await server.user("monitor", Role.DEVICE)
+        await server.patient("bed-3", "nurse", "monitor")
+        async with socket(server, MOBILE, "monitor", patient_id="bed-3") as monitor:
+            await monitor.send(bed.ecg(*[0.1] * 250, seconds=-1))
+            await monitor.send({"type": "spo2", "value": 70, "unit": "%", "timestamp": bed.time()})
+            await monitor.flush()
+        (alert,) = (await server.call("GET", "/api/v1/alerts?patient_id=bed-3", "nurse")).json()["alerts"]
+        await until_answered(server, f"/api/v1/alerts/{alert['alertId']}/strip")
+        await run_blocks(DOCS / "strips.md", server, tmp_path)
+    assert ElementTree.parse(tmp_path / "strip.svg").getroot().get("width") == "410mm"
+
+
+async def until_answered(server: RunningServer, path: str) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (await server.call("GET", path, "nurse")).status_code != 200:
+            pass
+
+
+async def test_the_commands_of_the_page_on_rules_set_limits_and_count_alarms(tmp_path: Path) -> None:
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "it_Numerics.csv").write_text("Time [s],SpO2\n0,95\n60,79\n")
+    shutil.copy(EXAMPLES / "ward.json", tmp_path / "ward.json")
+    shutil.copy(EXAMPLES / "bare-limits.json", tmp_path / "old-ward.json")
     async with serving(tmp_path / "data") as server:
         await server.user("nurse", Role.NURSE)
         await server.user("admin", Role.ADMIN)
         await server.patient("bed-3", "nurse")
-        await run_blocks(DOCS / "alert-rules.md", server, tmp_path)
+        output = await run_blocks(DOCS / "alert-rules.md", server, tmp_path)
         found = (await server.call("GET", "/api/v1/patients/bed-3/limits", "nurse")).json()
     assert {(it["condition"], it["limit"], it["source"]) for it in found["limits"] if it["source"] != "rules"} == {
         ("heart_rate_high", 130, "unit"),
         ("spo2_low", 86, "patient"),
     }
     assert found["spo2Scale"] == 2
+    assert "old-ward.json: 1 alarm" in output
+    assert "ward.json,it,spo2_low,critical,60,60,0," in (tmp_path / "alarms.csv").read_text()
+    assert (tmp_path / "load.svg").read_text().startswith("<svg ")

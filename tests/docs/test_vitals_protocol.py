@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -43,6 +44,21 @@ def test_the_two_leads_are_those_that_are_written_as_json_below_them() -> None:
     for index in range(2):
         assert waveform.samples.rounded(index) == as_text.samples.values(index)
     assert (as_text.leads, as_text.seq, as_text.started_at) == (waveform.leads, waveform.seq, waveform.started_at)
+
+
+@pytest.mark.parametrize("page", [PAGE, DOCS / "vitals.md"], ids=lambda page: page.name)
+def test_what_a_device_sends_on_the_pages_can_be_used(page: Path) -> None:
+    shown = [*blocks(page, "json"), *re.findall(r"^`(\{\"event\".*?\})` asks", page.read_text("utf-8"), re.MULTILINE)]
+    sent = [
+        text for text in shown if json.loads(text).keys() & {"type", "event"} and not is_an_answer(json.loads(text))
+    ]
+    assert len(sent) >= 3
+    for text in sent:
+        decode_json(text)
+
+
+def is_an_answer(message: dict[str, object]) -> bool:
+    return "patientId" in message or message.get("event") in {"flushed", "skipped"}
 
 
 @pytest.mark.parametrize("block", blocks(PAGE, "hex"))
