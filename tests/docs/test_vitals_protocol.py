@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from app.core.roles import Role
 from app.modules.vitals.decoding import decode_json, decode_msgpack
 from app.modules.vitals.frames import Reading, Waveform
 from app.modules.vitals.samples import Counts
 from tests.docs.pages import DOCS, blocks
-from tests.servers import ROOT
+from tests.servers import ROOT, serving
 
 PAGE = DOCS / "vitals-protocol.md"
 TEXT = PAGE.read_text()
@@ -59,6 +63,26 @@ def test_what_a_device_sends_on_the_pages_can_be_used(page: Path) -> None:
 
 def is_an_answer(message: dict[str, object]) -> bool:
     return "patientId" in message or message.get("event") in {"flushed", "skipped"}
+
+
+@pytest.mark.anyio
+async def test_every_frame_of_the_device_on_the_page_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "device.py").write_text(blocks(PAGE, "python")[0])
+    async with serving(tmp_path / "data") as server:
+        await server.user("monitor", Role.DEVICE)
+        await server.user("nurse", Role.NURSE)
+        await server.patient("bed-3", "nurse", "monitor")
+        own = {"TOCSIN_URL": server.url.replace("http", "ws"), "TOCSIN_TOKEN": server.tokens["monitor"]}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "device.py", cwd=tmp_path, env=os.environ | own, stdout=asyncio.subprocess.PIPE
+        )
+        printed, _ = await process.communicate()
+        latest = (await server.call("GET", "/api/v1/vitals/latest?patient_id=bed-3", "nurse")).json()
+
+    assert printed.decode() == (
+        "{'event': 'flushed', 'id': None, 'frames': 41, 'errors': 0, 'missing': 0, 'reordered': 0}\n"
+    )
+    assert [(it["type"], it["value"]) for it in latest["readings"]] == [("spo2", 97)]
 
 
 @pytest.mark.parametrize("block", blocks(PAGE, "hex"))
