@@ -274,7 +274,8 @@ class Combination:
         return (all if self.needs_all else any)(part.holds(view) for part in self.parts)
 
     def excess(self, view: View) -> float:
-        return 0.0
+        # Of any, it is the largest: that is what two limits of one sign need. Units of several signs do not compare.
+        return 0.0 if self.needs_all else max(part.excess(view) for part in self.parts)
 
     def is_back(self, view: View, hysteresis: float) -> bool:
         return (any if self.needs_all else all)(part.is_back(view, hysteresis) for part in self.parts)

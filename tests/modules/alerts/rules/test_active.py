@@ -194,7 +194,7 @@ def test_rules_check_tells_every_mistake_and_says_when_there_is_none(tmp_path: P
     assert f"{rules_file}: line 3: conditions: input should be a valid list" in bad.stderr
     assert bad.stderr.splitlines()[-1] == f"tocsin: {rules_file} has 4 mistakes"
     assert missing.returncode == 1
-    assert "No such file" in missing.stderr
+    assert missing.stderr == f"tocsin: {tmp_path}/nowhere.json: No such file or directory\n"
     assert "Traceback" not in bad.stderr + missing.stderr
 
 

@@ -134,6 +134,13 @@ def test_what_is_far_out_counts_sooner_than_what_is_near() -> None:
     assert deep.reasons == [("spo2 below 90, so far that magnitude × duration is 50, limit 50",)]
 
 
+@pytest.mark.parametrize("value", [80, 110])
+def test_two_limits_have_a_burden_on_either_side(value: float) -> None:
+    outside = {"tier": "moderate", "when": {"outside": [90, 100]}, "conditionDelaySeconds": 60, "burden": 50}
+
+    assert Course(rules(outside)).measure([value] * 40).times == [(5, "moderate")]
+
+
 def test_a_burden_is_forgotten_when_the_value_is_normal_again() -> None:
     book = rules(low(conditionDelaySeconds=60, burden=50))
 
