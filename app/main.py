@@ -160,7 +160,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     services.add(Retention, Retention(db, clock, metrics, days=settings.retention_days))
     vitals = services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
     services.add(Intake, Intake())
-    ecg = services.add(EcgMonitor, EcgMonitor(vitals.take_ecg_rates, metrics))
+    ecg = services.add(EcgMonitor, EcgMonitor(vitals.take_ecg_rates, viewers.publish, metrics))
     if settings.ecg_heart_rate:
         if is_installed():
             vitals.tell_waveforms(ecg)

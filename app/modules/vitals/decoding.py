@@ -26,7 +26,7 @@ from app.modules.vitals.fields import (
     to_seq,
     to_time,
 )
-from app.modules.vitals.frames import DEVICE, Flush, Frame, LeadStatus, Reading, Waveform
+from app.modules.vitals.frames import DEVICE, Beats, Flush, Frame, LeadStatus, Reading, Shown, Waveform
 from app.modules.vitals.signs import (
     CONSCIOUSNESS,
     CONSCIOUSNESS_LEVELS,
@@ -76,10 +76,13 @@ class _Glance(msgspec.Struct, gc=False):
     seq: int | None = None
 
 
-class _Sourced(msgspec.Struct, gc=False):
-    """What measured a reading: a node says it of its own, and a device is not asked."""
+class _Own(msgspec.Struct, gc=False):
+    """What a node says of its own, and a device is not asked: what measured a reading, and when a heart has beaten."""
 
     source: str = DEVICE
+    event: str | None = None
+    lead: str | None = None
+    timestamps: tuple[str, ...] = ()
 
 
 #: How many of the fields of `_Packed` must be there.
@@ -88,7 +91,7 @@ _REQUIRED: Final = 5
 _decode_packed = msgspec.msgpack.Decoder(_Packed).decode
 _glance_msgpack = msgspec.msgpack.Decoder(_Glance).decode
 _glance_json = msgspec.json.Decoder(_Glance).decode
-_decode_sourced = msgspec.msgpack.Decoder(_Sourced).decode
+_decode_own = msgspec.msgpack.Decoder(_Own).decode
 _decode_any = msgspec.msgpack.Decoder().decode
 
 
@@ -137,10 +140,15 @@ def decode_msgpack(data: bytes) -> Frame:
     return read_packed(data) or _read_map(data)
 
 
-def decode_from_node(data: bytes) -> Reading | Waveform:
-    """Read what `encode_for_nodes` has written: it may be longer than what a device may send, and tells the source."""
-    frame = cast("Reading | Waveform", read_packed(data) or _read_map(data))
-    return replace(frame, source=_decode_sourced(data).source) if isinstance(frame, Reading) else frame
+def decode_from_node(data: bytes) -> Shown:
+    """Read what `encode_for_nodes` has written: it may be longer than what a device may send, and tell more."""
+    if (waveform := read_packed(data)) is not None:
+        return waveform
+    own = _decode_own(data)
+    if own.event == Beats.type:
+        return Beats(own.lead, tuple(map(to_time, own.timestamps)))
+    frame = cast("Reading | Waveform", _read_map(data))
+    return replace(frame, source=own.source) if isinstance(frame, Reading) else frame
 
 
 def read_packed(data: bytes) -> Waveform | None:

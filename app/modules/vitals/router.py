@@ -174,11 +174,13 @@ async def view_live(
     role: str | None = None,
     format: Format = Format.JSON,
     max_hz: Annotated[float | None, Query(gt=0, le=HIGHEST_SAMPLE_RATE_HZ)] = None,
+    *,
+    beats: bool = False,
 ) -> None:
     """A viewer sees the newest reading of each type, and then every frame as it comes."""
     async with rights.held(caller, partial(access.viewer, role=role, patient_id=patient_id)) as right:
         await websocket.accept(offered_subprotocol(websocket))
-        viewer = ViewerSocket(websocket, right, vitals, viewers, Choice(format, max_hz))
+        viewer = ViewerSocket(websocket, right, vitals, viewers, Choice(format, max_hz, beats))
         await right.bound(websocket, viewer.run, cut_off=viewer.cut_off)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from math import inf
@@ -16,7 +17,7 @@ import structlog
 
 from app.core.metrics import Metrics
 from app.modules.vitals.ecg.teller import EcgListener, RecordRates, Teller
-from app.modules.vitals.frames import Waveform
+from app.modules.vitals.frames import Beats, Waveform
 from app.modules.vitals.tracks import MOST_PATIENTS
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ LATEST_LOOK_SECONDS: Final = 2.0
 
 #: What one unit of an ECG is in millivolts.
 _MILLIVOLTS: Final = {"mV": 1.0, "uV": 0.001}
+
+#: Shows viewers a patient's beats, each once; returns at once.
+ShowBeats = Callable[[str, Beats], None]
 
 _log = structlog.get_logger(__name__)
 
@@ -73,7 +77,10 @@ class EcgMonitor:
     seconds of signal are examined as one.
     """
 
-    def __init__(self, record: RecordRates, metrics: Metrics, *, most_patients: int = MOST_PATIENTS) -> None:
+    def __init__(
+        self, record: RecordRates, show: ShowBeats, metrics: Metrics, *, most_patients: int = MOST_PATIENTS
+    ) -> None:
+        self._show = show
         self._metrics = metrics
         self._most_patients = most_patients
         self._teller = Teller(record, metrics)
@@ -158,6 +165,9 @@ class EcgMonitor:
         patient.due_at = heart.due_at
         if second is not None:
             self._metrics.ecg_beats.inc(len(second.beats))
+            if second.beats:
+                times = tuple(datetime.fromtimestamp(at, UTC) for at in second.beats)
+                self._show(patient.id, Beats(second.quality.lead, times))
             self._teller.put(patient.id, second)
         if patient.frames:
             patient.is_due = True

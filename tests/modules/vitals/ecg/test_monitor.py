@@ -13,9 +13,9 @@ import pytest
 from app.core.metrics import Metrics
 from app.modules.vitals.ecg.monitor import MOST_WAITING, EcgMonitor
 from app.modules.vitals.ecg.teller import MOST_WAITING as MOST_WAITING_SECONDS
-from app.modules.vitals.frames import Waveform
+from app.modules.vitals.frames import Beats, Waveform
 from app.modules.vitals.samples import Numbers
-from tests.modules.vitals.ecg.player import BEGAN, Signal, beats, ecg, frames, of_50_ms
+from tests.modules.vitals.ecg.player import BEGAN, Signal, beats, ecg, frames, of_50_ms, quiet
 from tests.servers import until
 
 pytestmark = pytest.mark.anyio
@@ -33,6 +33,7 @@ class Notebook:
     """Writes down what it is told; a rate of the patient at the gate only when that is open."""
 
     rates: list[tuple[str, float, datetime]] = field(default_factory=list)
+    beats: list[tuple[str, Beats]] = field(default_factory=list)
     qualities: list[tuple[str, str | None, str, str | None]] = field(default_factory=list)
     asystoles: list[tuple[str, bool, datetime]] = field(default_factory=list)
     gate: anyio.Event | None = None
@@ -42,6 +43,9 @@ class Notebook:
         if self.gate is not None and patient_id == PATIENT:
             await self.gate.wait()
         self.rates += [(patient_id, per_minute, measured_at) for per_minute, measured_at in rates]
+
+    def show(self, patient_id: str, beats: Beats) -> None:
+        self.beats.append((patient_id, beats))
 
     async def quality(self, patient_id: str, lead: str | None, state: str, reason: str | None, at: datetime) -> None:
         self.qualities.append((patient_id, lead, state, reason))
@@ -59,7 +63,7 @@ class Bedside:
     def __init__(self) -> None:
         self.notebook = Notebook()
         self.metrics = Metrics()
-        self.monitor = EcgMonitor(self.notebook.take, self.metrics, most_patients=3)
+        self.monitor = EcgMonitor(self.notebook.take, self.notebook.show, self.metrics, most_patients=3)
         self.monitor.tell(self.notebook)
 
     def count(self, name: str, **labels: str) -> float:
@@ -111,6 +115,34 @@ async def test_rate_quality_and_asystole_are_told_and_what_does_not_change_is_to
     assert times == [pytest.approx(round(at), abs=0.001) for at in times]
     last_beat = beats(75, until=20)[-1]
     assert 4 <= notebook.asystoles[-1][2].timestamp() - BEGAN - last_beat <= 6
+
+
+async def test_each_beat_is_shown_once_with_its_lead(bedside: Bedside) -> None:
+    notebook = bedside.notebook
+    async with bedside.running():
+        await bedside.send(heart_of(75, seconds=30))
+        await until(lambda: notebook.rates[-1:] and notebook.rates[-1][2].timestamp() > BEGAN + 29)
+    assert {(patient_id, told.lead) for patient_id, told in notebook.beats} == {(PATIENT, "II")}
+    shown = [at.timestamp() - BEGAN for _, told in notebook.beats for at in told.times]
+    # A second of signal has the last word on beats up to 0.3 s before its end.
+    assert shown == pytest.approx([at for at in beats(75, until=30) if at <= 29.7], abs=0.02)
+    assert len(shown) == bedside.count("tocsin_ecg_beats_total")
+    # The first message has those of the seconds in which there was too little signal, and each other one its own.
+    assert max(len(told.times) for _, told in notebook.beats[1:]) <= 2
+
+
+async def test_while_the_signal_is_bad_no_beat_is_shown(bedside: Bedside) -> None:
+    signal = heart_of(75, seconds=30)
+    bad = slice(round(12 * RATE), round(20 * RATE))
+    signal[bad] = quiet(8, RATE, noise=1)
+    async with bedside.running():
+        await bedside.send(signal)
+        await until(lambda: bedside.notebook.rates[-1:] and bedside.notebook.rates[-1][2].timestamp() > BEGAN + 29)
+    assert (PATIENT, "II", "bad", "noise") in bedside.notebook.qualities
+    shown = [at.timestamp() - BEGAN for _, told in bedside.notebook.beats for at in told.times]
+    assert [at for at in shown if 14 < at < 20] == []
+    assert min(shown) < 12
+    assert max(shown) > 28
 
 
 async def test_other_waveforms_are_passed_over(bedside: Bedside) -> None:
@@ -185,9 +217,14 @@ async def test_patients_who_send_nothing_any_more_are_forgotten_and_that_is_told
     async with bedside.running():
         await bedside.send(heart_of(75, seconds=8))
         await until(lambda: bedside.notebook.rates)
-        bedside.monitor.forget_silent(anyio.current_time() + 1)
+
+        def is_forgotten() -> bool:
+            # Nobody is while there is signal to be examined.
+            bedside.monitor.forget_silent(anyio.current_time() + 1)
+            return len(bedside.monitor) == 0
+
+        await until(is_forgotten)
         await until(lambda: bedside.notebook.qualities[-1] == (PATIENT, "II", "unknown", None))
-    assert len(bedside.monitor) == 0
 
 
 async def test_no_more_patients_are_followed_than_there_is_room_for(bedside: Bedside) -> None:
