@@ -61,11 +61,11 @@ class _Patient:
         self.due_at = -inf
         self.heard_at = self.looked_at = -inf
 
-    def take_oldest(self) -> Waveform:
-        """The frame that came first, which is taken out."""
-        _, oldest = self.frames.popleft()
+    def take_oldest(self) -> tuple[float, Waveform]:
+        """The frame that came first, which is taken out, and when it came."""
+        heard_at, oldest = self.frames.popleft()
         self.waiting_samples -= oldest.samples.length * len(oldest.leads)
-        return oldest
+        return heard_at, oldest
 
 
 class EcgMonitor:
@@ -156,9 +156,11 @@ class EcgMonitor:
         is_late = bool(patient.frames) and now - patient.frames[0][0] > LATE_SECONDS
         second = None
         while patient.frames and second is None:
-            frame = patient.take_oldest()
-            started_at = frame.started_at.timestamp()
-            heart.take(frame.leads, frame.sample_rate_hz, started_at, frame.samples, millivolts=_MILLIVOLTS[frame.unit])
+            heard_at, frame = patient.take_oldest()
+            started_at, millivolts = frame.started_at.timestamp(), _MILLIVOLTS[frame.unit]
+            heart.take(
+                frame.leads, frame.sample_rate_hz, started_at, frame.samples, millivolts=millivolts, heard_at=heard_at
+            )
             is_complete = not is_late and started_at + frame.samples.length / frame.sample_rate_hz >= heart.due_at
             if is_complete or not patient.frames:
                 second = heart.look()

@@ -15,7 +15,7 @@ from app.modules.vitals.ecg.monitor import MOST_WAITING, EcgMonitor
 from app.modules.vitals.ecg.teller import MOST_WAITING as MOST_WAITING_SECONDS
 from app.modules.vitals.frames import Beats, Waveform
 from app.modules.vitals.samples import Numbers
-from tests.modules.vitals.ecg.player import BEGAN, Signal, beats, ecg, frames, of_50_ms, quiet
+from tests.modules.vitals.ecg.player import BEGAN, Signal, beats, counts, ecg, frames, of_50_ms, quiet
 from tests.servers import until
 
 pytestmark = pytest.mark.anyio
@@ -115,6 +115,16 @@ async def test_rate_quality_and_asystole_are_told_and_what_does_not_change_is_to
     assert times == [pytest.approx(round(at), abs=0.001) for at in times]
     last_beat = beats(75, until=20)[-1]
     assert 4 <= notebook.asystoles[-1][2].timestamp() - BEGAN - last_beat <= 6
+
+
+async def test_one_frame_of_another_device_whose_clock_is_ahead_hides_no_asystole(bedside: Bedside) -> None:
+    """Fails when the heart is not told when frames came (checked so)."""
+    async with bedside.running():
+        await bedside.send(heart_of(75, seconds=15))
+        ahead = datetime.fromtimestamp(BEGAN + 15 + 59, UTC)
+        bedside.monitor.take(PATIENT, Waveform("ecg", RATE, (None,), counts([quiet(0.1, RATE)]), "mV", ahead))
+        await bedside.send(ecg(beats(75, until=15), 25, RATE), since=15)
+        await until(lambda: [present for _, present, _ in bedside.notebook.asystoles] == [False, True])
 
 
 async def test_each_beat_is_shown_once_with_its_lead(bedside: Bedside) -> None:
