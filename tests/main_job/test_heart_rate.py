@@ -8,7 +8,6 @@ import warnings
 from collections import deque
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +51,6 @@ class Notes:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[RunningServer]:
-    # A server loads it with the first ECG, in about a second: at full speed, most of half an hour is left out by then.
-    import_module("app.modules.vitals.ecg.heart")
     async with serving(tmp_path) as server:
         await server.user("admin", Role.ADMIN)
         await server.user("device", Role.DEVICE)

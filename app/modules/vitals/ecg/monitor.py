@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 #: Samples that wait for one patient, all leads together: 16 s of three leads at 1000 Hz. Ordinarily a second's wait.
 MOST_WAITING: Final = 48_000
 
+#: The same while the analysis is being loaded, and for `CATCH_UP_SECONDS` after it: in that second or two a recording
+#: that is replayed fast comes in, and half an hour of two leads at 360 Hz is 1.3 million samples. In frames of 50 ms
+#: it weighs 13 MB, as much as may wait 19 MB, or 95 MB in JSON: for one patient, and only as fast as it can be sent.
+MOST_WAITING_AT_START: Final = 40 * MOST_WAITING
+
+#: For so long after the analysis was loaded each second that waits is examined, and nothing for being late.
+CATCH_UP_SECONDS: Final = 30.0
+
 #: Signal that has waited for so long is examined all at once: what is new counts more then than each second's rate.
 LATE_SECONDS: Final = 2.0
 
@@ -87,6 +95,7 @@ class EcgMonitor:
         self._patients: dict[str, _Patient] = {}
         self._due: deque[_Patient] = deque()
         self._came_due = asyncio.Event()
+        self._catches_up_until = inf
 
     def __len__(self) -> int:
         """How many patients it follows."""
@@ -110,7 +119,8 @@ class EcgMonitor:
         now = patient.heard_at = asyncio.get_running_loop().time()
         patient.frames.append((now, waveform))
         patient.waiting_samples += length * len(waveform.leads)
-        while patient.waiting_samples > MOST_WAITING and len(patient.frames) > 1:
+        most = MOST_WAITING_AT_START if now < self._catches_up_until else MOST_WAITING
+        while patient.waiting_samples > most and len(patient.frames) > 1:
             patient.take_oldest()
             self._metrics.ecg_skipped.labels(what="frames").inc()
         if not patient.is_due:
@@ -123,7 +133,12 @@ class EcgMonitor:
     async def run(self) -> None:
         """Examine and tell for ever; until the first ECG comes, nothing is loaded and nothing runs."""
         await self._any_due()
-        module = await anyio.to_thread.run_sync(import_module, "app.modules.vitals.ecg.heart")
+        try:
+            module = await anyio.to_thread.run_sync(import_module, "app.modules.vitals.ecg.heart")
+        finally:
+            # One that cannot be loaded is tried again for ever, and must not have ever more wait for it.
+            loaded_at = asyncio.get_running_loop().time()
+            self._catches_up_until = min(self._catches_up_until, loaded_at + CATCH_UP_SECONDS)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._teller.run)
             tasks.start_soon(self._forget_silent)
@@ -153,7 +168,7 @@ class EcgMonitor:
     def _examine(self, patient: _Patient, heart: Heart) -> None:
         """Examine the next second of a patient, or all that waits where that has waited too long."""
         now = patient.looked_at = asyncio.get_running_loop().time()
-        is_late = bool(patient.frames) and now - patient.frames[0][0] > LATE_SECONDS
+        is_late = now >= self._catches_up_until and bool(patient.frames) and now - patient.frames[0][0] > LATE_SECONDS
         second = None
         while patient.frames and second is None:
             heard_at, frame = patient.take_oldest()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,10 +9,12 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import numpy as np
 import pytest
 
 from app.core.metrics import Metrics
-from app.modules.vitals.ecg.monitor import MOST_WAITING, EcgMonitor
+from app.modules.vitals.ecg import monitor
+from app.modules.vitals.ecg.monitor import MOST_WAITING, MOST_WAITING_AT_START, EcgMonitor
 from app.modules.vitals.ecg.teller import MOST_WAITING as MOST_WAITING_SECONDS
 from app.modules.vitals.frames import Beats, Waveform
 from app.modules.vitals.samples import Numbers
@@ -211,16 +214,80 @@ async def test_a_patient_whose_news_wait_holds_up_nobody_else(bedside: Bedside) 
         assert {patient for patient, _, _ in bedside.notebook.rates} == {"P2"}
 
 
-async def test_signal_that_comes_faster_than_it_is_examined_is_bounded_and_counted(bedside: Bedside) -> None:
+async def test_signal_that_comes_faster_than_it_is_examined_is_bounded_and_counted(
+    bedside: Bedside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor, "CATCH_UP_SECONDS", 0)
     minutes = 5
-    await bedside.send(heart_of(75, seconds=60 * minutes), at_once=True)
-    assert bedside.count("tocsin_ecg_skipped_total", what="frames") == pytest.approx(
-        (60 * minutes * RATE - MOST_WAITING) / 12.5, abs=2
-    )
     async with bedside.running():
+        await bedside.send(heart_of(75, seconds=8))
+        await until(lambda: bedside.notebook.rates)
+        await bedside.send(heart_of(75, seconds=60 * minutes), since=8, at_once=True)
+        assert bedside.count("tocsin_ecg_skipped_total", what="frames") == pytest.approx(
+            ((60 * minutes - 8) * RATE - MOST_WAITING) / 12.5, abs=25
+        )
         await until(
             lambda: bedside.notebook.rates[-1:] and bedside.notebook.rates[-1][2].timestamp() > BEGAN + 60 * minutes - 1
         )
+
+
+async def test_of_what_comes_while_the_analysis_is_loaded_each_second_is_examined(
+    bedside: Bedside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails without `MOST_WAITING_AT_START`, and where what has waited is late (checked so, each)."""
+    monkeypatch.setattr(monitor, "LATE_SECONDS", 0)
+    seconds = 250
+    assert seconds * RATE > MOST_WAITING
+    await bedside.send(heart_of(75, seconds=seconds), at_once=True)
+    async with bedside.running():
+        await until(
+            lambda: bedside.notebook.rates[-1:] and bedside.notebook.rates[-1][2].timestamp() > BEGAN + seconds - 1
+        )
+    times = [round(at.timestamp() - BEGAN) for _, _, at in bedside.notebook.rates]
+    assert times == list(range(times[0], seconds + 1))
+    assert times[0] < 10
+    assert bedside.count("tocsin_ecg_skipped_total", what="frames") == 0
+
+
+async def test_what_has_waited_too_long_is_examined_as_one(bedside: Bedside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor, "CATCH_UP_SECONDS", 0)
+    monkeypatch.setattr(monitor, "LATE_SECONDS", 0)
+    async with bedside.running():
+        await bedside.send(heart_of(75, seconds=8))
+        await until(lambda: bedside.notebook.rates)
+        await bedside.send(heart_of(75, seconds=60), since=8, at_once=True)
+        await until(lambda: bedside.notebook.rates[-1][2].timestamp() > BEGAN + 59)
+    later = [at for _, _, at in bedside.notebook.rates if at.timestamp() > BEGAN + 9]
+    assert len(later) == 1
+
+
+def minutes_of_signal(minutes: int) -> Iterator[Waveform]:
+    """In frames of 4 s, a thousand samples each."""
+    samples = counts([np.zeros(1000)])
+    for number in range(15 * minutes):
+        yield Waveform("ecg", RATE, ("II",), samples, "mV", datetime.fromtimestamp(BEGAN + 4 * number, UTC))
+
+
+async def test_what_waits_for_the_analysis_to_be_loaded_is_bounded_and_counted(bedside: Bedside) -> None:
+    for waveform in minutes_of_signal(130):
+        bedside.monitor.take(PATIENT, waveform)
+    left_out = bedside.count("tocsin_ecg_skipped_total", what="frames")
+    assert left_out == 130 * 15 - MOST_WAITING_AT_START / 1000
+
+
+async def test_no_more_than_usual_waits_for_an_analysis_that_cannot_be_loaded(
+    bedside: Bedside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor, "CATCH_UP_SECONDS", 0)
+    monkeypatch.setitem(sys.modules, "app.modules.vitals.ecg.heart", None)
+    for waveform in minutes_of_signal(5):
+        bedside.monitor.take(PATIENT, waveform)
+    with pytest.raises(ImportError):
+        await bedside.monitor.run()
+    for waveform in minutes_of_signal(1):
+        bedside.monitor.take(PATIENT, waveform)
+    left_out = bedside.count("tocsin_ecg_skipped_total", what="frames")
+    assert left_out == 6 * 15 - MOST_WAITING / 1000
 
 
 async def test_patients_who_send_nothing_any_more_are_forgotten_and_that_is_told(bedside: Bedside) -> None:
