@@ -184,6 +184,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
         SilenceWatch(db, alerts, register, care_team, access, clock, metrics, limit_seconds=limit_seconds),
     )
     tail.add_follower(lambda entries, _through: conditions.follow(entries))
+    tail.add_follower(lambda entries, _through: sensors.follow(entries))
     vitals.tell_presence(services.get(DeviceService))
     vitals.tell_leads(sensors)
     ecg.tell(sensors)

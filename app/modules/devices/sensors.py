@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 
 import anyio
+import msgspec
 import structlog
 
 from app.core.clock import Clock
 from app.core.tasks import until_beat
-from app.modules.alerts.service import Finding, Kind, Tier
+from app.modules.alerts.schemas import LogEntry
+from app.modules.alerts.service import EventType, Finding, Kind, Tier
 from app.modules.devices.conditions import ECG, Conditions, Gone, Present
 from app.modules.devices.signal_watch import NO_BEATS, SignalWatch
 
@@ -26,6 +29,15 @@ ROUND_SECONDS = 1.0
 _READABLE = re.compile(r"[A-Za-z0-9._-]+")
 
 _log = structlog.get_logger(__name__)
+
+
+class _Event(msgspec.Struct):
+    """As much of an alert event as says which lead it is about."""
+
+    condition: str
+
+
+_event = msgspec.json.Decoder(_Event)
 
 
 class Sensors:
@@ -81,6 +93,21 @@ class Sensors:
         else:
             self._hearts_still.discard(patient_id)
             self._conditions.tell(patient_id, Gone(ASYSTOLE, Kind.PHYSIOLOGICAL))
+
+    def follow(self, entries: Iterable[LogEntry]) -> None:
+        """Learn from the log which lead is taken to be on again, because its alert was resolved by whomever.
+
+        Where its signal is bad all the same, that is told: the alert that explained it is no more.
+        """
+        for entry in entries:
+            signal = self._signals.get(entry.patient_id)
+            if signal is None or entry.event != EventType.RESOLVED:
+                continue
+            condition = _event.decode(entry.payload).condition
+            # Also the lead that is judged: that it is off may have been said to another node, or before a restart.
+            for lead in {*signal.leads_off, signal.lead, None}:
+                if lead_condition("ecg", lead) == condition:
+                    signal.lead_off(lead, is_off=False, now=self._clock.now())
 
     def forget(self, patient_id: str) -> None:
         """Nobody measures this patient any more, and so nothing about the measuring is wrong."""

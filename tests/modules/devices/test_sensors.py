@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.core.roles import Role
 from app.modules.devices.sensors import MOST_LEADS, Sensors, lead_condition
+from tests.modules.devices.conftest import OpenDesk
 from tests.modules.devices.desk import Desk, working
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +42,13 @@ class Bedside:
         self.sensors.look()
         await self.desk.settled()
 
+    async def resolve_all(self, *, but: str | None = None) -> None:
+        """A person resolves what is open about the measuring."""
+        ward, alerts = self.desk.ward, self.desk.alerts
+        for alert in await alerts.open_from("P1", "devices"):
+            if alert.condition != but:
+                await alerts.resolve(await ward.principal("admin"), alert.alert_id, None, note=None)
+
     @property
     def told(self) -> list[tuple[str, str, str]]:
         return [(event["event"], event["condition"], event["tier"]) for event in self.desk.log.events]
@@ -48,6 +56,7 @@ class Bedside:
 
 @pytest.fixture
 async def bedside(desk: Desk) -> AsyncIterator[Bedside]:
+    await desk.ward.user("admin", Role.ADMIN)
     async with working(desk.conditions):
         yield Bedside(desk)
 
@@ -126,6 +135,67 @@ async def test_a_bad_signal_is_not_told_beside_the_lead_that_is_off(bedside: Bed
     assert bedside.told[-1] == ("alert", "ecg_signal_bad", "slight")
 
 
+async def test_a_bad_signal_is_told_where_the_lead_that_explained_it_was_resolved_by_hand(bedside: Bedside) -> None:
+    """Whoever resolves it says that it is on again; where that is not to be seen, nobody watches the heart."""
+    await bedside.lead("II", is_off=True)
+    await bedside.quality("bad", lasting_seconds=60)
+    await bedside.resolve_all()
+    await bedside.quality("bad", lasting_seconds=9)
+    assert [event for event, _, _ in bedside.told] == ["alert", "alert_resolved"]
+    await bedside.quality("bad", lasting_seconds=1)
+    assert bedside.told[2:] == [("alert", "ecg_signal_bad", "slight")]
+    await bedside.lead("II", is_off=True)
+    assert sorted(bedside.told[3:]) == [
+        ("alert", "lead_off:ecg:II", "moderate"),
+        ("alert_resolved", "ecg_signal_bad", "slight"),
+    ]
+
+
+async def test_a_lead_that_was_resolved_by_hand_stays_resolved_while_the_signal_is_good(bedside: Bedside) -> None:
+    """The `lead_on` of its device may have been lost with the connection."""
+    await bedside.lead("II", is_off=True)
+    await bedside.quality("good", lasting_seconds=60)
+    await bedside.resolve_all()
+    await bedside.quality("good", lasting_seconds=60)
+    assert bedside.told[1:] == [("alert_resolved", "lead_off:ecg:II", "moderate")]
+
+
+async def test_of_two_leads_that_are_off_the_one_that_was_not_resolved_still_explains_its_signal(
+    bedside: Bedside,
+) -> None:
+    await bedside.lead("II", is_off=True)
+    await bedside.quality("bad", lasting_seconds=60)
+    await bedside.lead("V", is_off=True)
+    await bedside.resolve_all(but="lead_off:ecg:II")
+    await bedside.quality("bad", lasting_seconds=60)
+    assert bedside.told[2:] == [("alert_resolved", "lead_off:ecg:V", "moderate")]
+    await bedside.resolve_all()
+    await bedside.quality("bad", lasting_seconds=10)
+    assert bedside.told[4:] == [("alert", "ecg_signal_bad", "slight")]
+
+
+async def test_a_bad_signal_that_was_resolved_by_hand_stays_resolved_until_it_was_good(bedside: Bedside) -> None:
+    await bedside.quality("bad", lasting_seconds=10)
+    await bedside.resolve_all()
+    await bedside.quality("bad", lasting_seconds=60)
+    assert [event for event, _, _ in bedside.told] == ["alert", "alert_resolved"]
+    await bedside.quality("good", lasting_seconds=5)
+    await bedside.quality("bad", lasting_seconds=10)
+    assert bedside.told[2:] == [("alert", "ecg_signal_bad", "slight")]
+
+
+async def test_a_node_that_was_not_told_of_the_lead_tells_of_the_bad_signal_too_when_it_is_resolved(
+    bedside: Bedside, open_desk: OpenDesk
+) -> None:
+    await bedside.lead("II", is_off=True)
+    started_later = Bedside(open_desk())
+    async with working(started_later.desk.conditions):
+        await started_later.quality("bad", lasting_seconds=60)
+        await started_later.resolve_all()
+        await started_later.quality("bad", lasting_seconds=10)
+    assert bedside.told[2:] == [("alert", "ecg_signal_bad", "slight")]
+
+
 async def test_a_heart_that_stands_still_is_critical_at_once_and_stays_until_somebody_has_looked(
     bedside: Bedside,
 ) -> None:
@@ -144,7 +214,6 @@ async def test_a_heart_that_stands_still_is_critical_at_once_and_stays_until_som
 async def test_a_heart_that_stands_still_alarms_anew_when_its_alert_was_resolved_by_hand(bedside: Bedside) -> None:
     """As long as the ECG shows it: not while it cannot be relied on, is not there, or has just become good."""
     desk = bedside.desk
-    await desk.ward.user("admin", Role.ADMIN)
     admin = await desk.ward.principal("admin")
 
     async def resolve_and_wait(*, state: str, lasting_seconds: float = 5) -> list[str]:
