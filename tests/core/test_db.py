@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 import app.modules
 from app.core.access import AccessClock
@@ -133,6 +133,21 @@ async def test_an_older_database_is_left_alone_and_named(db: Database) -> None:
         await prepare(db)
 
     assert await db.revision() == "0000"
+
+
+async def test_of_migrations_that_fail_in_the_end_nothing_is_left(path: Path) -> None:
+    """Nor does another process see it half done. Fails where each is committed by itself (checked so)."""
+    path.parent.mkdir()
+    connection = outsider(path)
+    connection.execute("CREATE TABLE device_presence (id INTEGER)")
+    db = Database(f"sqlite+aiosqlite:///{path}")
+
+    with pytest.raises(OperationalError, match="device_presence already exists"):
+        await prepare(db)
+
+    assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("device_presence",)]
+    connection.close()
+    await db.close()
 
 
 async def test_each_new_log_has_a_name_of_its_own(tmp_path: Path) -> None:
