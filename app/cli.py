@@ -44,16 +44,22 @@ def _options(
 @cli.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
 def bench(
     arguments: Annotated[
-        list[str], typer.Argument(metavar="fanout|latency|storm|idle|slow|churn|all|report [OPTIONS]")
+        list[str],
+        typer.Argument(
+            metavar="MEASUREMENT [OPTIONS]",
+            help="Of delivery: fanout, latency, idle, storm, slow or churn. Of vital signs: vitals, viewers, ward, "
+            "live or beats. `all` runs every one, and `report` writes them up.",
+        ),
     ],
 ) -> None:
-    """Measure delivery against other servers, in a checkout of the repository.
+    """Measure the server, alone and against others, in a checkout of the repository.
 
     Each measurement says with --help what it takes.
 
     \b
     Examples:
       tocsin bench fanout --subscribers 1000 --rounds 1
+      tocsin bench beats --rounds 1 --seconds 30
       tocsin bench storm --help
     """
     from app.commands.bench import bench

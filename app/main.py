@@ -160,7 +160,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     services.add(Retention, Retention(db, clock, metrics, days=settings.retention_days))
     vitals = services.add(VitalsService, VitalsService(db, writer, surveillance, viewers, clock, metrics))
     services.add(Intake, Intake())
-    ecg = services.add(EcgMonitor, EcgMonitor(vitals.take_ecg_rates, metrics))
+    ecg = services.add(EcgMonitor, EcgMonitor(vitals.take_ecg_rates, viewers.publish, metrics))
     if settings.ecg_heart_rate:
         if is_installed():
             vitals.tell_waveforms(ecg)
@@ -178,12 +178,13 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     register = services.add(PresenceRegister, PresenceRegister(db, limit_seconds=limit_seconds))
     conditions = services.add(Conditions, Conditions(alerts, metrics))
     sensors = services.add(Sensors, Sensors(conditions, clock))
-    services.add(DeviceService, DeviceService(register, conditions, sensors, clock))
-    services.add(
+    services.add(DeviceService, DeviceService(register, conditions, sensors, clock, lambda: rules.book.oldest_reading))
+    silence = services.add(
         SilenceWatch,
         SilenceWatch(db, alerts, register, care_team, access, clock, metrics, limit_seconds=limit_seconds),
     )
     tail.add_follower(lambda entries, _through: conditions.follow(entries))
+    tail.add_follower(lambda entries, _through: sensors.follow(entries))
     vitals.tell_presence(services.get(DeviceService))
     vitals.tell_leads(sensors)
     ecg.tell(sensors)
@@ -194,6 +195,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
             database=db.ping,
             bus=bus.is_healthy,
             escalation=services.get(EscalationWorker).is_in_order,
+            silence=silence.is_in_order,
             streams=lambda: not manager.is_draining,
         ),
     )

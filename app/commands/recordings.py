@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 from app.commands.connection import CommandError
+from app.commands.signals import sign_of
 
 TIME_COLUMN: Final = "Time [s]"
 
 #: Columns of the BIDMC numerics (Pimentel et al. 2016), and what they are called on the wire.
 COLUMNS: Final = {"HR": "heart_rate", "PULSE": "pulse", "RESP": "respiratory_rate", "SpO2": "spo2"}
+
+_NUMERICS: Final = f"{TIME_COLUMN} and any of {', '.join(COLUMNS)}"
 
 
 class Row(NamedTuple):
@@ -42,6 +45,9 @@ def read_recording(path: Path) -> Iterator[Row]:
         RecordingUnreadable: the file cannot be read, or a line of it makes no sense.
     """
     with open_table(path, _wanted(path.name)) as (header, lines):
+        if has_signals(header):
+            # Its RESP is a curve, which read as a rate would be an apnoea.
+            raise RecordingUnreadable(f"{path.name} holds waveforms: this takes numerics, with {_NUMERICS}")
         yield from read_numerics(header, lines, path.name)
 
 
@@ -63,6 +69,11 @@ def open_table(path: Path, wanted: str) -> Iterator[tuple[list[str], Iterator[li
         raise RecordingUnreadable(wanted) from None
     except OSError as error:
         raise RecordingUnreadable(f"{path}: {error.strerror or error}") from None
+
+
+def has_signals(header: list[str]) -> bool:
+    """Whether a first line names a waveform that no table of numerics has."""
+    return TIME_COLUMN in header and any(sign_of(column, None) in {"ecg", "pleth"} for column in header)
 
 
 def _open(path: Path) -> IO[str]:
@@ -111,5 +122,4 @@ def read_cell(cell: str, place: str) -> float | None:
 
 
 def _wanted(name: str) -> str:
-    columns = ", ".join(COLUMNS)
-    return f"{name} is not a BIDMC numerics CSV: its first line must name {TIME_COLUMN} and any of {columns}"
+    return f"{name} is not a BIDMC numerics CSV: its first line must name {_NUMERICS}"

@@ -36,7 +36,10 @@ def replay(
         ),
     ],
     speed: Annotated[
-        str, typer.Option("--speed", metavar="1|10|max", help="How much faster than it was recorded.")
+        str,
+        typer.Option(
+            "--speed", metavar="1|10|max", help="How much faster than it was recorded: any number above 0, or max."
+        ),
     ] = "1",
     from_seconds: Annotated[
         float, typer.Option("--from", metavar="SECONDS", min=0, help="Begin so far into the recording.")

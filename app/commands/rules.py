@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.commands.ending import end
+from app.commands.wording import counted
 
 rules = typer.Typer(name="rules", help="Check a rules file, and say what one may hold.", no_args_is_help=True)
 
@@ -25,17 +26,21 @@ def check(file: Annotated[Path, typer.Argument(help="The file that TOCSIN_RULES_
       tocsin rules check ward.json
       tocsin rules check ward.json && kill -HUP "$(pgrep -f 'tocsin serve')"
     """
-    from app.modules.alerts.rules.file import RulesFileError, load_rules
+    from app.modules.alerts.rules.file import RulesFileError, parse_rules, read_text
     from app.modules.vitals.signs import NUMERICS
 
     try:
-        book = load_rules(file, units={name: sign.unit for name, sign in NUMERICS.items()})
+        text = read_text(file)
+    except RulesFileError as error:
+        end(str(error), status=1)
+    try:
+        book = parse_rules(text, units={name: sign.unit for name, sign in NUMERICS.items()})
     except RulesFileError as error:
         for mistake in error.mistakes:
             typer.echo(f"{file}: {mistake}", err=True)
-        end(f"{file} has {_counted(len(error.mistakes), 'mistake')}", status=1)
+        end(f"{file} has {counted(len(error.mistakes), 'mistake')}", status=1)
     levels = sum(len(condition.levels) for condition in book.conditions)
-    print(f"{file} is in order: {_counted(len(book.conditions), 'condition')}, {_counted(levels, 'level')}")
+    print(f"{file} is in order: {counted(len(book.conditions), 'condition')}, {counted(levels, 'level')}")
 
 
 @rules.command()
@@ -49,7 +54,3 @@ def schema() -> None:
     from app.modules.alerts.rules.file import json_schema
 
     print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -7,17 +7,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from app.commands.recordings import TIME_COLUMN, RecordingUnreadable, read_cell
-from app.commands.signals import Lead, Recorded, Signal, gather, sign_of
+from app.commands.signals import Lead, Recorded, Signal, gather
 from app.modules.vitals.samples import Numbers
 
 #: A time may be off by so much of the distance between two samples. The files round it to five digits: from 100 s
 #: on, to a hundredth of a second at 125 Hz.
 _TOLERANCE: Final = 1.0
-
-
-def has_signals(header: list[str]) -> bool:
-    """Whether a first line names a waveform that no table of numerics has."""
-    return TIME_COLUMN in header and any(sign_of(column, None) in {"ecg", "pleth"} for column in header)
 
 
 def read_signals(header: list[str], lines: Iterator[list[str]], name: str) -> tuple[list[Signal], list[str]]:

@@ -18,7 +18,7 @@ from app.modules.vitals.signs import LONGEST_UNIT, WAVEFORMS, canonical_waveform
 from app.modules.vitals.waveform_fields import LONGEST_LEAD, MOST_LEADS
 
 #: Names of leads in the collections of PhysioNet: limb and chest leads, modified ones, and those merely called ECG.
-_ECG = re.compile(r"M?L?I{1,3}|AV[RLF]|V([1-9]R?)?|M?CL[1-6]|CM[1-6]|CC5|MV[1-6]?|D[1-4]|ES|AS|AI|ECG.*", re.I)
+_ECG = re.compile(r"M?L?I{1,3}|AV[RLF]|V([1-9]R?)?|M?CL[1-6]?|CM[1-6]|CC5|MV[1-6]?|D[1-4]|ES|AS|AI|ECG.*", re.I)
 _OTHERS: Final = {"pleth": re.compile(r"PLETH.*", re.I), "resp_wave": re.compile(r"RESP.*", re.I)}
 
 _to_msgpack = msgspec.msgpack.Encoder().encode

@@ -9,8 +9,16 @@ from pathlib import Path
 from typing import Final
 
 from app.commands.connection import CommandError
-from app.commands.recordings import COLUMNS, TIME_COLUMN, RecordingUnreadable, Row, open_table, read_numerics
-from app.commands.signal_tables import has_signals, read_signals
+from app.commands.recordings import (
+    COLUMNS,
+    TIME_COLUMN,
+    RecordingUnreadable,
+    Row,
+    has_signals,
+    open_table,
+    read_numerics,
+)
+from app.commands.signal_tables import read_signals
 from app.commands.signals import Piece, Signal
 from app.commands.wfdb_records import read_record, record_of
 

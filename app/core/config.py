@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -100,7 +101,7 @@ class Settings(BaseSettings):
     rules_file: Path | None = Field(None, description="Rules that replace the shipped ones.")
     ecg_heart_rate: bool = Field(True, description="Count the heart rate from the ECG; needs the extra `ecg`.")
     shutdown_seconds: int = Field(10, ge=1, description="How long open requests may take to end after a signal.")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, at least.")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: JSON unless on a terminal.")
 
     @field_validator("allowed_origins", mode="before")
@@ -167,13 +168,15 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise SettingsError("; ".join(_explain(item["loc"], item["msg"]) for item in error.errors())) from None
+        raise SettingsError("; ".join(map(_explain, error.errors()))) from None
     except ValueError as error:  # tocsin.toml is no TOML
         raise SettingsError(f"{SETTINGS_FILE}: {error}") from None
 
 
-def _explain(location: tuple[int | str, ...], message: str) -> str:
-    message = message.removeprefix("Value error, ")
+def _explain(item: ErrorDetails) -> str:
+    location, message = item["loc"], item["msg"].removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":  # of variables, those that set nothing are passed over
+        return f"{SETTINGS_FILE}: there is no setting {location[0]}"
     if not location:
         return ENVIRONMENT_PREFIX + message
     return f"{ENVIRONMENT_PREFIX}{str(location[0]).upper()}: {message}"

@@ -182,9 +182,10 @@ class Database:
         found = await self.revision()
         if found is not None and not _is_known(found):
             raise MigrationUnknown(found)
-        async with self._writer.connect() as connection:
+        # In one transaction, begun before Alembic looks: on SQLite it would commit each migration by itself, and of
+        # two processes that start together one would do what the other has done in between.
+        async with self._writer.begin() as connection:
             await connection.run_sync(_upgrade)
-            await connection.commit()
 
 
 def _let_end() -> anyio.CancelScope:

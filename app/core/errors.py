@@ -21,6 +21,9 @@ POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
 #: Where the interface description keeps its schemas.
 SCHEMAS = "#/components/schemas/"
 
+#: What the patterns of ids are made of; not everybody reads patterns.
+_ID_CHARACTERS = "[A-Za-z0-9._:-]"
+
 _log = structlog.get_logger(__name__)
 
 
@@ -147,7 +150,9 @@ def _field_problem(item: dict[str, Any]) -> dict[str, str]:
     if item["type"] == "json_invalid":
         # Its location is the number of a character, and not that of an item.
         return {"field": "body", "message": f"not JSON: {item['ctx']['error']}"}
-    return {"field": field_path(item["loc"]), "message": str(item["msg"])}
+    if item["type"] == "string_pattern_mismatch" and _ID_CHARACTERS in item["ctx"]["pattern"]:
+        return {"field": field_path(item["loc"]), "message": "use 1 to 64 letters, digits and . _ : -"}
+    return {"field": field_path(item["loc"]), "message": str(item["msg"]).removeprefix("Value error, ")}
 
 
 def field_path(location: tuple[int | str, ...]) -> str:

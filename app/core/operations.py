@@ -22,6 +22,7 @@ class ReadinessChecks:
     database: Callable[[], Awaitable[None]]
     bus: Callable[[], bool]
     escalation: Callable[[], bool]
+    silence: Callable[[], bool]
     streams: Callable[[], bool]
 
     async def run(self) -> dict[str, str]:
@@ -29,7 +30,8 @@ class ReadinessChecks:
         return {
             "database": await self._ask_database(),
             "bus": "ok" if self.bus() else "not connected",
-            "escalation": "ok" if self.escalation() else "the worker has not finished a round lately",
+            "escalation": _of_worker(is_in_order=self.escalation()),
+            "silence": _of_worker(is_in_order=self.silence()),
             "streams": "ok" if self.streams() else "draining",
         }
 
@@ -39,6 +41,10 @@ class ReadinessChecks:
         except Exception as error:
             return f"no answer ({type(error).__name__})"
         return "ok"
+
+
+def _of_worker(*, is_in_order: bool) -> str:
+    return "ok" if is_in_order else "the worker has not finished a round lately"
 
 
 class Health(BaseModel):
@@ -61,7 +67,7 @@ async def healthz() -> Health:
 
 @router.get(
     "/readyz",
-    summary="Whether the database, the bus and the escalation worker are in order, and streams may be opened",
+    summary="Whether the database, the bus, escalation and the watch for silence are in order, and streams may open",
     responses={503: {"model": Readiness, "description": "One of them is not: send no traffic here"}},
 )
 async def readyz(response: Response, checks: Annotated[ReadinessChecks, service(ReadinessChecks)]) -> Readiness:

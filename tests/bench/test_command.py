@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from app.commands import bench as command
+from bench.cli import SCENARIOS
+from tests.servers import run_cli
 
 
 def test_it_runs_the_benchmarks_of_the_repository(capfd: pytest.CaptureFixture[str]) -> None:
@@ -14,6 +17,11 @@ def test_it_runs_the_benchmarks_of_the_repository(capfd: pytest.CaptureFixture[s
         command.bench(["fanout", "--help"])
     assert ended.value.code == 0
     assert "python -m bench fanout --subscribers 20" in capfd.readouterr().out
+
+
+def test_its_help_names_every_measurement() -> None:
+    told = run_cli("bench", "--help").stdout
+    assert SCENARIOS.keys() <= set(re.findall(r"\w+", told.partition("Arguments")[2]))
 
 
 def test_it_gives_the_status_of_the_benchmark(capfd: pytest.CaptureFixture[str]) -> None:

@@ -42,13 +42,22 @@ def test_columns_may_come_in_any_order_among_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "\n", "name,value\na,1\n", "Time [s], V, II\n0,1,2\n", "HR,SpO2\n1,2\n", b"\x89PNG\r\n\x1a\n\xff", "a\0b\n"],
+    ["", "\n", "name,value\na,1\n", "HR,SpO2\n1,2\n", b"\x89PNG\r\n\x1a\n\xff", "a\0b\n"],
 )
 def test_another_kind_of_file_is_refused_with_the_columns_that_are_wanted(tmp_path: Path, content: str | bytes) -> None:
     with pytest.raises(
         RecordingUnreadable, match=r"numerics.csv is not a BIDMC .* Time \[s\] and any of HR, PULSE, RESP, SpO2"
     ):
         list(read_recording(write(tmp_path, content)))
+
+
+@pytest.mark.parametrize("header", ["Time [s], V, II", "Time [s], RESP, PLETH, II"])
+def test_waveforms_are_not_taken_for_numerics(tmp_path: Path, header: str) -> None:
+    """The RESP among them is a curve between 0 and 1: as a rate, it would be an apnoea."""
+    with pytest.raises(
+        RecordingUnreadable, match=r"numerics.csv holds waveforms: this takes numerics, with Time \[s\]"
+    ):
+        list(read_recording(write(tmp_path, header + "\n0,0.3,0.2,1\n")))
 
 
 @pytest.mark.parametrize(

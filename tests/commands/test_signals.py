@@ -23,7 +23,10 @@ def lead(name: str, samples: int, missing: bytes | None = None) -> Lead:
 @pytest.mark.parametrize(
     ("name", "unit", "sign"),
     [
-        *((name, "mV", "ecg") for name in ("I", "II", "III", "aVR", "AVL", "aVF", "V", "V1", "V6", "MLII", "MCL1")),
+        *(
+            (name, "mV", "ecg")
+            for name in ("I", "II", "III", "aVR", "AVL", "aVF", "V", "V1", "V6", "MLII", "MCL", "MCL1")
+        ),
         ("ECG lead II", "uV", "ecg"),
         ("II", None, "ecg"),
         ("II", "V", None),

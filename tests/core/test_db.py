@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +19,11 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 import app.modules
 from app.core.access import AccessClock
-from app.core.db import (
-    Base,
-    Database,
-    DatabaseNotCurrent,
-    RoleSet,
-    UTCDateTime,
-    newest_revision,
-    prepare,
-    roles_overlap,
-)
-from app.core.roles import Role, to_mask
+from app.core.db import Base, Database, DatabaseNotCurrent, newest_revision, prepare
 
 PATIENCE_SECONDS = 20.0
 
@@ -59,15 +48,6 @@ async def main(url, times):
 
 anyio.run(main, sys.argv[1], int(sys.argv[2]))
 """
-
-scratch = sa.MetaData()
-visits = sa.Table(
-    "visits",
-    scratch,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("at", UTCDateTime),
-    sa.Column("roles", RoleSet),
-)
 
 
 @pytest.fixture
@@ -153,6 +133,21 @@ async def test_an_older_database_is_left_alone_and_named(db: Database) -> None:
         await prepare(db)
 
     assert await db.revision() == "0000"
+
+
+async def test_of_migrations_that_fail_in_the_end_nothing_is_left(path: Path) -> None:
+    """Nor does another process see it half done. Fails where each is committed by itself (checked so)."""
+    path.parent.mkdir()
+    connection = outsider(path)
+    connection.execute("CREATE TABLE device_presence (id INTEGER)")
+    db = Database(f"sqlite+aiosqlite:///{path}")
+
+    with pytest.raises(OperationalError, match="device_presence already exists"):
+        await prepare(db)
+
+    assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("device_presence",)]
+    connection.close()
+    await db.close()
 
 
 async def test_each_new_log_has_a_name_of_its_own(tmp_path: Path) -> None:
@@ -368,42 +363,3 @@ async def test_connections_in_use_are_counted_and_go_back(db: Database) -> None:
     assert db.checked_out() == 0
     await db.ping()
     assert db.checked_out() == 0
-
-
-@pytest.mark.parametrize(
-    "moment",
-    [
-        datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC),
-        datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=-5, minutes=-30))),
-        None,
-    ],
-    ids=["utc", "elsewhere", "none"],
-)
-async def test_a_time_comes_back_as_the_same_moment_in_utc(moment: datetime | None, db: Database) -> None:
-    async with db.write() as session:
-        await (await session.connection()).run_sync(scratch.create_all)
-        await session.execute(visits.insert().values(id=1, at=moment))
-    async with db.read() as session:
-        found = await session.scalar(sa.select(visits.c.at))
-
-    assert found == moment
-    assert found is None or found.utcoffset() == timedelta(0)
-
-
-async def test_roles_are_found_by_whether_two_sets_overlap(db: Database) -> None:
-    async with db.write() as session:
-        await (await session.connection()).run_sync(scratch.create_all)
-        for number, roles in enumerate([{Role.NURSE, Role.DOCTOR}, {Role.ADMIN}, set()]):
-            await session.execute(visits.insert().values(id=number, roles=frozenset(roles)))
-
-    async def seen_by(*roles: Role) -> list[int]:
-        async with db.read() as session:
-            query = sa.select(visits.c.id).where(roles_overlap(visits.c.roles, to_mask(roles))).order_by(visits.c.id)
-            return list(await session.scalars(query))
-
-    assert await seen_by(Role.DOCTOR) == [0]
-    assert await seen_by(Role.ADMIN, Role.NURSE) == [0, 1]
-    assert await seen_by(Role.PATIENT) == []
-    async with db.read() as session:
-        stored = list(await session.scalars(sa.select(visits.c.roles).order_by(visits.c.id)))
-    assert stored == [{Role.NURSE, Role.DOCTOR}, {Role.ADMIN}, set()]

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import FastAPI, Query, WebSocket
-from pydantic import Field
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from structlog.testing import capture_logs
@@ -20,8 +21,9 @@ from app.core.errors import (
     field_path,
     install_error_handlers,
     problem_responses,
+    validation_problem,
 )
-from app.core.wire import WireInput
+from app.core.wire import Id, WireInput
 
 
 class BedTaken(AppError):
@@ -168,6 +170,23 @@ async def test_a_validation_error_names_each_field(
     assert (answer.status_code, problem["code"]) == (422, "validation_error")
     assert [error["field"] for error in problem["errors"]] == fields
     assert all(f"{error['field']}: {error['message']}" in problem["detail"] for error in problem["errors"])
+
+
+def test_what_a_validator_of_ours_says_is_told_as_it_is() -> None:
+    found = {"type": "value_error", "loc": ("query", "type"), "msg": "Value error, use one of spo2, pulse"}
+
+    answer = json.loads(bytes(validation_problem(RequestValidationError([found])).body))
+
+    assert answer["detail"] == "type: use one of spo2, pulse"
+
+
+def test_an_id_that_cannot_be_is_told_in_words() -> None:
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(Id).validate_python("bed 3")
+
+    answer = json.loads(bytes(validation_problem(RequestValidationError(refused.value.errors())).body))
+
+    assert answer["errors"][0]["message"] == "use 1 to 64 letters, digits and . _ : -"
 
 
 @pytest.mark.parametrize("how", ["locked", "gone"])

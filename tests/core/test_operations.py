@@ -54,7 +54,7 @@ async def test_a_server_in_order_is_alive_and_ready(ward: RunningServer) -> None
     assert ready.status_code == 200
     assert ready.json() == {
         "status": "ok",
-        "checks": {"database": "ok", "bus": "ok", "escalation": "ok", "streams": "ok"},
+        "checks": dict.fromkeys(("database", "bus", "escalation", "silence", "streams"), "ok"),
     }
 
 
@@ -88,7 +88,27 @@ async def test_an_escalation_worker_that_is_stuck_turns_readiness_red_until_it_g
             503,
             "the worker has not finished a round lately",
         )
-        await until(server.services.get(ReadinessChecks).escalation)
+        checks = server.services.get(ReadinessChecks)
+        await until(lambda: checks.escalation() and checks.silence())
+        assert (await server.http.get("/readyz")).status_code == 200
+
+
+async def test_a_node_that_cannot_notice_silence_is_not_ready_until_it_can(tmp_path: Path) -> None:
+    clock = SetClock()
+    async with serving(tmp_path, clock=clock) as server:
+        checks, db = server.services.get(ReadinessChecks), server.services.get(Database)
+        await until(checks.silence)
+        async with db.write() as session:
+            await session.execute(sa.text("ALTER TABLE device_presence RENAME TO elsewhere"))
+        clock.advance(timedelta(seconds=15))
+        await until(checks.escalation)
+        stuck = await server.http.get("/readyz")
+        async with db.write() as session:
+            await session.execute(sa.text("ALTER TABLE elsewhere RENAME TO device_presence"))
+        words = "the worker has not finished a round lately"
+        assert (stuck.status_code, stuck.json()["checks"]["silence"]) == (503, words)
+        assert [name for name, said in stuck.json()["checks"].items() if said != "ok"] == ["silence"]
+        await until(checks.silence)
         assert (await server.http.get("/readyz")).status_code == 200
 
 
@@ -107,14 +127,18 @@ async def test_each_check_turns_red_by_itself_and_says_what_is_wrong() -> None:
     async def refuses() -> None:
         raise ConnectionRefusedError
 
+    def yes() -> bool:
+        return True
+
+    def no() -> bool:
+        return False
+
     red = {
-        "database": (
-            ReadinessChecks(refuses, lambda: True, lambda: True, lambda: True),
-            "no answer (ConnectionRefused",
-        ),
-        "bus": (ReadinessChecks(answers, lambda: False, lambda: True, lambda: True), "not connected"),
-        "escalation": (ReadinessChecks(answers, lambda: True, lambda: False, lambda: True), "the worker has not"),
-        "streams": (ReadinessChecks(answers, lambda: True, lambda: True, lambda: False), "draining"),
+        "database": (ReadinessChecks(refuses, yes, yes, yes, yes), "no answer (ConnectionRefused"),
+        "bus": (ReadinessChecks(answers, no, yes, yes, yes), "not connected"),
+        "escalation": (ReadinessChecks(answers, yes, no, yes, yes), "the worker has not"),
+        "silence": (ReadinessChecks(answers, yes, yes, no, yes), "the worker has not"),
+        "streams": (ReadinessChecks(answers, yes, yes, yes, no), "draining"),
     }
     for name, (checks, words) in red.items():
         results = await checks.run()

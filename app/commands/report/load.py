@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Final
 
 from app.commands.report.alarms import Alarm, Played
+from app.commands.wording import counted
 from app.modules.alerts.lifecycle import Tier
 
 #: An alarm that is over before anybody can be there.
@@ -51,13 +52,13 @@ def conditions_of(loads: Sequence[Load]) -> list[str]:
     return sorted({alarm.condition for load in loads for alarm in load.alarms})
 
 
-def table_rows(loads: Sequence[Load]) -> Iterator[tuple[str, str, list[str]]]:
-    """For each condition and tier, worst first: rate, count and how many were short, for each load after the other."""
+def table_rows(loads: Sequence[Load]) -> Iterator[tuple[str, str, list[tuple[str, str, str]]]]:
+    """For each condition and tier, worst first: rate, count and how many were short, for each load."""
     for condition in conditions_of(loads):
         for tier in reversed(Tier):
             if any(load.of(condition, tier) for load in loads):
-                yield condition, tier, [cell for load in loads for cell in _cells(load, condition, tier)]
-    yield "all", "", [cell for load in loads for cell in _cells(load)]
+                yield condition, tier, [_cells(load, condition, tier) for load in loads]
+    yield "all", "", [_cells(load) for load in loads]
 
 
 def csv_rows(loads: Sequence[Load]) -> Iterator[list[str]]:
@@ -72,9 +73,11 @@ def csv_rows(loads: Sequence[Load]) -> Iterator[list[str]]:
 def summary(load: Load) -> str:
     """One line on the whole of it."""
     count, short = len(load.alarms), load.short()
-    share = f", {short} of them ({short / count:.0%}) under {SHORT_SECONDS:g} s" if count else ""
+    share = f", {short} ({short / count:.0%}) under {SHORT_SECONDS:g} s" if count else ""
     quiet = sum(not it.alarms for it in load.played)
-    return f"{load.name}: {count} alarms{share}; {quiet} of {len(load.played)} patients without any"
+    return (
+        f"{load.name}: {counted(count, 'alarm')}{share}; {quiet} of {counted(len(load.played), 'patient')} without any"
+    )
 
 
 def _cells(load: Load, condition: str | None = None, tier: Tier | None = None) -> tuple[str, str, str]:

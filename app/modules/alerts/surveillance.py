@@ -11,7 +11,7 @@ from typing import Final
 import anyio
 import msgspec
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app.core.clock import Clock
 from app.core.tasks import until_beat
@@ -46,11 +46,13 @@ class _Watched:
     Attributes:
         rules: the book in force then; another one in force now is taken up before the next decision.
         is_stale: whether people have set something since.
+        is_undone: whether the database did not take what was decided.
     """
 
     watch: PatientWatch
     rules: RuleBook
     is_stale: bool = False
+    is_undone: bool = False
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -73,7 +75,12 @@ class Surveillance:
         settings = await self._settings.settings_of(patient_id)
         watch = PatientWatch(_with_limits(rules, settings, patient_id), spo2_scale=settings.spo2_scale)
         watch.prime(readings, now=self._clock.now())
+        known = {condition.name for condition in rules.conditions}
         for alert in await self._alerts.open_from(patient_id, RULES):
+            if alert.condition not in known:
+                # The rules have changed while no server was running.
+                await self._alerts.condition_gone(patient_id, alert.condition)
+                continue
             watch.reported(alert.condition, alert.tier, is_present=alert.condition_present, alert_id=alert.alert_id)
         # What is set while they are taken up may have come too late for the look above.
         self._watched[patient_id] = _Watched(watch, rules, is_stale=heard != self._changes_heard)
@@ -83,15 +90,16 @@ class Surveillance:
     ) -> None:
         """Rule on one reading; what it leads to is committed when this returns.
 
-        An error leaves the watch as it was, so that the next reading leads to the same decision.
+        An error leaves the watch as it was, so that the next reading leads to the same decision. Where the
+        database is away, the next round does, because the next reading may be half an hour off.
         """
         if patient_id not in self._watched:
             await self.prime(patient_id, ())
         watched = self._watched[patient_id]
         async with watched.turn:
             await self._bring_up_to_date(patient_id, watched)
-            for decision in watched.watch.observe(vital_type, value, measured_at, now=self._clock.now()):
-                await self._act(patient_id, watched.watch, decision)
+            decisions = watched.watch.observe(vital_type, value, measured_at, now=self._clock.now())
+            await self._act_on(patient_id, watched, decisions)
 
     def forget(self, patient_id: str) -> None:
         """The patient's readings no longer come here."""
@@ -123,9 +131,13 @@ class Surveillance:
     async def _look_at_all(self) -> None:
         for number, (patient_id, watched) in enumerate(list(self._watched.items()), 1):
             heeds_silence = bool(watched.rules.heeding_silence)
-            if heeds_silence or watched.is_stale or watched.rules is not self._rules.book:
+            if heeds_silence or watched.is_stale or watched.is_undone or watched.rules is not self._rules.book:
                 try:
                     await self._look_at(patient_id, watched)
+                except (DataError, IntegrityError):
+                    # It would be refused again and again. What is read next is decided upon anew.
+                    watched.is_undone = False
+                    _log.exception("surveillance.refused")
                 except (SQLAlchemyError, OSError):
                     # The watch is as it was, and is looked at again in the next round.
                     _log.exception("surveillance.round_failed")
@@ -135,8 +147,10 @@ class Surveillance:
     async def _look_at(self, patient_id: str, watched: _Watched) -> None:
         async with watched.turn:
             await self._bring_up_to_date(patient_id, watched)
-            for decision in watched.watch.tick(self._clock.now()):
-                await self._act(patient_id, watched.watch, decision)
+            if watched.is_undone:
+                await self._act_on(patient_id, watched, watched.watch.decide_again())
+                watched.is_undone = False
+            await self._act_on(patient_id, watched, watched.watch.tick(self._clock.now()))
 
     async def _bring_up_to_date(self, patient_id: str, watched: _Watched) -> None:
         """Take up other rules and other limits, if there are any; what is no longer watched for is gone."""
@@ -153,6 +167,14 @@ class Surveillance:
             watched.is_stale = True
             raise
         watched.rules = rules
+
+    async def _act_on(self, patient_id: str, watched: _Watched, decisions: Iterable[Decision]) -> None:
+        try:
+            for decision in decisions:
+                await self._act(patient_id, watched.watch, decision)
+        except (SQLAlchemyError, OSError):
+            watched.is_undone = True
+            raise
 
     async def _act(self, patient_id: str, watch: PatientWatch, decision: Decision) -> None:
         condition = decision.condition

@@ -34,7 +34,8 @@ class ClockWatch:
 
     Attributes:
         state: unknown until a frame came with about our time, or `OFF_SECONDS` were shown for long enough.
-        off_by_seconds: how far the clock is behind ours (ahead, where it is negative) at least; 0 unless it is off.
+        off_by_seconds: how far the clock is behind ours (ahead, where it is negative) at least, to a minute; 0
+            unless it is off.
     """
 
     __slots__ = ("_suspicious", "off_by_seconds", "state")
@@ -45,21 +46,21 @@ class ClockWatch:
         self._suspicious: deque[tuple[float, float]] = deque()
 
     def observe(self, behind_seconds: float, at_seconds: float) -> bool:
-        """Take note of a frame; true when the state is another now.
+        """Take note of a frame; true when the state is another now, or what the clock is off by.
 
         Args:
             behind_seconds: our time when it came, less the time that it shows.
             at_seconds: when it came, on any clock that does not jump back; times never fall.
         """
-        before = self.state
+        before = self.state, self.off_by_seconds
         if abs(behind_seconds) <= RIGHT_SECONDS:
             self._suspicious.clear()
             self.state, self.off_by_seconds = ClockState.RIGHT, 0.0
         elif abs(behind_seconds) <= OFF_SECONDS:
             self._suspicious.clear()
-        elif self.state is not ClockState.OFF:
+        else:
             self._suspect(behind_seconds, at_seconds)
-        return self.state is not before
+        return (self.state, self.off_by_seconds) != before
 
     def _suspect(self, behind_seconds: float, at_seconds: float) -> None:
         frames = self._suspicious
@@ -71,8 +72,9 @@ class ClockWatch:
             frames.popleft()
         if len(frames) < FEWEST_FRAMES or at_seconds - frames[0][0] < STEADY_SECONDS or self._is_catching_up():
             return
-        self.state = ClockState.OFF
-        self.off_by_seconds = min((behind for _, behind in frames), key=abs)
+        off_by_seconds = min((behind for _, behind in frames), key=abs)
+        if self.state is not ClockState.OFF or abs(off_by_seconds - self.off_by_seconds) > OFF_SECONDS:
+            self.state, self.off_by_seconds = ClockState.OFF, off_by_seconds
         frames.clear()
 
     def _is_catching_up(self) -> bool:

@@ -114,15 +114,15 @@ class Conditions:
             if (patient := self._patients.get(entry.patient_id)) is None:
                 continue
             event = _event.decode(entry.payload)
-            if event.source not in (DEVICES, ECG):
+            is_ours = event.source in (DEVICES, ECG)
+            patient.changes_followed += is_ours
+            if patient.open is None:
                 continue
-            patient.changes_followed += 1
-            if patient.open is not None:
-                # One that is latched is told anew when it comes back.
-                if entry.event == EventType.RESOLVED or not event.condition_present:
-                    patient.open.pop(event.condition, None)
-                else:
-                    patient.open[event.condition] = event.kind, event.reasons
+            # One that is latched is told anew when it comes back, and so is one of another system that has ended.
+            if entry.event == EventType.RESOLVED or not event.condition_present:
+                patient.open.pop(event.condition, None)
+            elif is_ours:
+                patient.open[event.condition] = event.kind, event.reasons
 
     async def run(self) -> None:
         """Do for ever what was told; after an error, what was not done is still there to be done."""

@@ -6,7 +6,8 @@ Everything here is called on the event loop, between two frames, and returns at 
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from app.core.clock import Clock
 from app.modules.alerts.service import Finding, Tier
@@ -21,7 +22,11 @@ MOST_DEVICES = 10_000
 
 
 class DeviceService:
-    """Is told of each device that it is there, and that it has left (a `PresenceObserver` of vital signs)."""
+    """Is told of each device that it is there, and that it has left (a `PresenceObserver` of vital signs).
+
+    Args:
+        oldest_reading: how old a reading may be, by its time, for the rules of this moment to heed it.
+    """
 
     def __init__(
         self,
@@ -29,6 +34,7 @@ class DeviceService:
         conditions: Conditions,
         sensors: Sensors,
         clock: Clock,
+        oldest_reading: Callable[[], timedelta],
         *,
         most_devices: int = MOST_DEVICES,
     ) -> None:
@@ -36,6 +42,7 @@ class DeviceService:
         self._conditions = conditions
         self._sensors = sensors
         self._clock = clock
+        self._oldest_reading = oldest_reading
         self._most_devices = most_devices
         self._clocks: dict[Device, ClockWatch] = {}
 
@@ -80,9 +87,14 @@ class DeviceService:
             self._conditions.tell(device.patient_id, Gone(condition))
             return
         behind_seconds = round(watch.off_by_seconds)
+        reason = f"device clock {abs(behind_seconds)} s {'behind' if behind_seconds > 0 else 'ahead'}"
+        tier = Tier.SLIGHT
+        if behind_seconds > self._oldest_reading().total_seconds():
+            # The patient is as good as unwatched, as with a device that is silent.
+            tier, reason = Tier.MODERATE, f"{reason}: its readings are too old to alarm"
         finding = Finding(
-            Tier.SLIGHT,
-            (f"device clock {abs(behind_seconds)} s {'behind' if behind_seconds > 0 else 'ahead'}",),
+            tier,
+            (reason,),
             context={"deviceId": device.user_id, "behindSeconds": behind_seconds},
         )
         self._conditions.tell(device.patient_id, Present(condition, "device", finding))

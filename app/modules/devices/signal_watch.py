@@ -10,6 +10,10 @@ BAD_FOR: Final = timedelta(seconds=10)
 GOOD_FOR: Final = timedelta(seconds=5)
 
 
+#: The reason of a signal in which a heart may stand still that this process has never seen to beat.
+NO_BEATS: Final = "no_beats"
+
+
 class SignalWatch:
     """Follows the quality of one patient's ECG, as it is judged on the lead that is used at the time.
 
@@ -34,13 +38,18 @@ class SignalWatch:
         is_bad = self._state == "bad"
         return not self._is_off() and (is_bad or self._state == "good") and self.is_alarmed is not is_bad
 
+    def is_reliable(self, now: datetime) -> bool:
+        """Whether the signal has been good for long enough."""
+        return self._state == "good" and self._since is not None and now - self._since >= GOOD_FOR
+
     def judged(self, lead: str | None, state: str, reason: str | None, now: datetime) -> bool:
-        """Take note of a lead's quality: `good`, `bad` or `unknown`; true when `is_alarmed` is another now."""
+        """Take note of a lead's quality: `good`, `bad` or `unknown`; true when there is something new to be told."""
+        may_be_still = reason == NO_BEATS and self.reason != NO_BEATS
         if state != self._state:
             self._state, self._since = state, now
         self.lead = lead
         self.reason = reason if state == "bad" else None
-        return self.look(now)
+        return self.look(now) or (may_be_still and self.is_alarmed is True)
 
     def lead_off(self, lead: str | None, *, is_off: bool, now: datetime) -> bool:
         """Take note that a lead is off or on again; true when `is_alarmed` is another now."""

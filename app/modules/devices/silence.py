@@ -34,6 +34,9 @@ ROUND_SECONDS = 1.0
 #: How many rounds lie between two counts of all devices, which are for the metrics alone.
 ROUNDS_BETWEEN_COUNTS = 10
 
+#: A node that has not finished a round for this long is reported as not ready.
+STALLED_AFTER = timedelta(seconds=15)
+
 #: Somebody has to go and look, but nothing is known of the patient.
 TIER = Tier.MODERATE
 
@@ -75,6 +78,7 @@ class SilenceWatch:
         self._longest_gap = max(self._limit / 3, timedelta(seconds=3 * ROUND_SECONDS))
         self._looking_since: datetime | None = None
         self._looked_at: datetime | None = None
+        self._last_round_at: datetime | None = None
         self._doubted: set[str] = set()
         access.on_change(self._doubted.add)
 
@@ -87,7 +91,12 @@ class SilenceWatch:
                 await self._count()
             rounds += 1
             await self.look()
+            self._last_round_at = self._clock.now()
             await anyio.sleep(until_beat(ROUND_SECONDS))
+
+    def is_in_order(self) -> bool:
+        """Whether all rows have been looked at lately."""
+        return self._last_round_at is not None and self._clock.now() - self._last_round_at < STALLED_AFTER
 
     async def begin(self) -> None:
         """Forget how long this node has looked, and doubt what is alarmed: rights may have changed meanwhile."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 
 import anyio
@@ -41,6 +41,9 @@ LONGEST_RETRY = timedelta(seconds=45)
 #: Strips that share a transaction, and strips that wait at most.
 BATCH = 16
 MOST_WAITING = 10_000
+
+#: How long strips that are not complete may take to be written when the server stops.
+DRAIN_SECONDS = 5.0
 
 #: How often those of whom nothing comes any more are looked for.
 SWEEP = timedelta(seconds=60)
@@ -91,14 +94,14 @@ class StripService:
         self._node = new_id()
         self._tasks: list[_Task] = []
         self._numbers = count()
-        self._under_way = 0
+        self._under_way: list[_Task] = []
         self._is_failing = False
         self._wake = anyio.Event()
         self._wakes_at = clock.now()
 
     def __len__(self) -> int:
         """How many strips are still to be stored, or to be completed."""
-        return len(self._tasks) + self._under_way
+        return len(self._tasks) + len(self._under_way)
 
     def follow(self, entries: Iterable[LogEntry]) -> None:
         """Take up each new alert of the log; its later events change nothing in its strip."""
@@ -116,7 +119,15 @@ class StripService:
                 self._wake.set()
 
     async def run(self) -> None:
-        """Store strips as they are due, for ever."""
+        """Store strips as they are due, for ever; when cancelled, store what there is of the others and end."""
+        try:
+            await self._store_for_ever()
+        except anyio.get_cancelled_exc_class():
+            with anyio.move_on_after(DRAIN_SECONDS, shield=True):
+                await self._store_what_there_is()
+            raise
+
+    async def _store_for_ever(self) -> None:
         pause_seconds = FIRST_PAUSE_SECONDS
         while True:
             self._wake = anyio.Event()
@@ -146,7 +157,7 @@ class StripService:
             if not await self._store(parts):
                 self._put_back(batch)
                 return False
-            self._under_way = 0
+            self._under_way = []
             for task in batch:
                 if now < task.ends_at + SETTLING:
                     task.due = task.ends_at + SETTLING
@@ -185,8 +196,17 @@ class StripService:
         batch: list[_Task] = []
         while self._tasks and self._tasks[0].due <= now and len(batch) < (1 if self._is_failing else BATCH):
             batch.append(heappop(self._tasks))
-        self._under_way = len(batch)
+        self._under_way = batch
         return batch
+
+    async def _store_what_there_is(self) -> None:
+        """Store every strip that is not complete as far as it goes: no one can add to it any more."""
+        self._tasks += self._under_way
+        now = self._clock.now()
+        for task in self._tasks:
+            task.due = now
+        heapify(self._tasks)
+        await self.store_due()
 
     async def _store(self, parts: list[Part]) -> bool:
         if not parts:
@@ -206,7 +226,7 @@ class StripService:
 
     def _put_back(self, batch: Iterable[_Task]) -> None:
         """Try again later, but not for ever: what would be stored then is no longer in memory."""
-        now, self._under_way = self._clock.now(), 0
+        now, self._under_way = self._clock.now(), []
         for task in batch:
             if now - task.alert_at > LONGEST_RETRY:
                 self._metrics.strips.labels(result="lost").inc()

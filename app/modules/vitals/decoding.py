@@ -28,7 +28,7 @@ from app.modules.vitals.fields import (
     to_seq,
     to_time,
 )
-from app.modules.vitals.frames import DEVICE, Flush, Frame, LeadStatus, Reading, Waveform
+from app.modules.vitals.frames import DEVICE, Beats, Flush, Frame, LeadStatus, Reading, Shown, Waveform
 from app.modules.vitals.signs import (
     CONSCIOUSNESS,
     CONSCIOUSNESS_LEVELS,
@@ -79,10 +79,13 @@ class _Glance(msgspec.Struct, gc=False):
     seq: int | None = None
 
 
-class _Sourced(msgspec.Struct, gc=False):
-    """What measured a reading: a node says it of its own, and a device is not asked."""
+class _Own(msgspec.Struct, gc=False):
+    """What a node says of its own, and a device is not asked: what measured a reading, and when a heart has beaten."""
 
     source: str = DEVICE
+    event: str | None = None
+    lead: str | None = None
+    timestamps: tuple[str, ...] = ()
 
 
 #: How many of the fields of `Packed` must be there.
@@ -91,7 +94,7 @@ _REQUIRED: Final = 5
 _decode_packed = msgspec.msgpack.Decoder(Packed).decode
 _glance_msgpack = msgspec.msgpack.Decoder(_Glance).decode
 _glance_json = msgspec.json.Decoder(_Glance).decode
-_decode_sourced = msgspec.msgpack.Decoder(_Sourced).decode
+_decode_own = msgspec.msgpack.Decoder(_Own).decode
 _decode_any = msgspec.msgpack.Decoder().decode
 
 
@@ -151,10 +154,15 @@ def decode_msgpack(data: bytes) -> Frame:
     return _read_any(data)
 
 
-def decode_from_node(data: bytes) -> Reading | Waveform:
-    """Read what `encode_for_nodes` has written: it may be longer than what a device may send, and tells the source."""
-    frame = cast("Reading | Waveform", _read_any(data))
-    return replace(frame, source=_decode_sourced(data).source) if isinstance(frame, Reading) else frame
+def decode_from_node(data: bytes) -> Shown:
+    """Read what `encode_for_nodes` has written: it may be longer than what a device may send, and tell more."""
+    if (packed := unpack(data)) is not None:
+        return read_packed(packed, data)
+    own = _decode_own(data)
+    if own.event == Beats.type:
+        return Beats(own.lead, tuple(map(to_time, own.timestamps)))
+    frame = cast("Reading | Waveform", _read_map(data))
+    return replace(frame, source=own.source) if isinstance(frame, Reading) else frame
 
 
 def read_packed(it: Packed, data: bytes) -> Waveform:

@@ -8,7 +8,7 @@ import msgspec
 
 from app.core.timestamps import to_rfc3339
 from app.modules.vitals.fields import FrameError
-from app.modules.vitals.frames import DEVICE, Flush, Reading, Waveform, wire_number, wire_value
+from app.modules.vitals.frames import DEVICE, Beats, Flush, Reading, Shown, Waveform, wire_number, wire_value
 from app.modules.vitals.samples import Counts
 from app.modules.vitals.sequence import Sequence
 
@@ -16,25 +16,25 @@ _to_json = msgspec.json.Encoder().encode
 _to_msgpack = msgspec.msgpack.Encoder().encode
 
 
-def encode_json(patient_id: str, frame: Reading | Waveform) -> bytes:
+def encode_json(patient_id: str, frame: Shown) -> bytes:
     """What a viewer of this patient gets who reads JSON."""
-    if isinstance(frame, Reading):
-        return _to_json(_reading(patient_id, frame))
+    if not isinstance(frame, Waveform):
+        return _to_json(_without_samples(patient_id, frame))
     rows = [frame.samples.rounded(index) for index in range(len(frame.leads))]
     return _to_json(_waveform(patient_id, frame, samples=rows[0] if len(rows) == 1 else rows))
 
 
-def encode_msgpack(patient_id: str, frame: Reading | Waveform) -> bytes:
+def encode_msgpack(patient_id: str, frame: Shown) -> bytes:
     """What a viewer of this patient gets who reads MessagePack: samples are always counts."""
-    if isinstance(frame, Reading):
-        return _to_msgpack(_reading(patient_id, frame))
+    if not isinstance(frame, Waveform):
+        return _to_msgpack(_without_samples(patient_id, frame))
     return _to_msgpack(_counted(patient_id, frame, frame.samples.counts()))
 
 
-def encode_for_nodes(patient_id: str, frame: Reading | Waveform) -> bytes:
-    """What one node tells the others: a binary frame that `decode_msgpack` reads, with samples as they came."""
-    if isinstance(frame, Reading):
-        return _to_msgpack(_reading(patient_id, frame))
+def encode_for_nodes(patient_id: str, frame: Shown) -> bytes:
+    """What one node tells the others: what a viewer gets who reads MessagePack, but with samples as they came."""
+    if not isinstance(frame, Waveform):
+        return _to_msgpack(_without_samples(patient_id, frame))
     samples = frame.samples
     if isinstance(samples, Counts):
         return _to_msgpack(_counted(patient_id, frame, samples))
@@ -76,6 +76,15 @@ def encode_slow_down(waiting: int) -> bytes:
 
 def _skipped(frames: int) -> dict[str, Any]:
     return {"event": "skipped", "frames": frames}
+
+
+def _without_samples(patient_id: str, frame: Reading | Beats) -> dict[str, Any]:
+    return _reading(patient_id, frame) if isinstance(frame, Reading) else _beats(patient_id, frame)
+
+
+def _beats(patient_id: str, beats: Beats) -> dict[str, Any]:
+    timestamps = [to_rfc3339(at) for at in beats.times]
+    return {"event": beats.type, "patientId": patient_id, "lead": beats.lead, "timestamps": timestamps}
 
 
 def _reading(patient_id: str, reading: Reading) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """PURE: what a device says in one message, whichever way it was written.
 
 A frame is a `Reading` (one number at one time), a `Waveform` (samples from one time on), a `LeadStatus`
-(a sensor that came off, or is on again) or a `Flush` (a question).
+(a sensor that came off, or is on again) or a `Flush` (a question). `Beats` no device sends: they are found here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -96,6 +96,26 @@ class LeadStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Beats:
+    """When a heart has beaten; none of these beats was told before.
+
+    Attributes:
+        lead: on which lead of the ECG it was seen; None where it has a single one without a name.
+        times: one or more, in order; aware, in UTC, to the microsecond.
+    """
+
+    type: ClassVar[str] = "beats"
+
+    lead: str | None
+    times: tuple[datetime, ...]
+
+    @property
+    def moment(self) -> datetime:
+        """The last moment that it tells of."""
+        return self.times[-1]
+
+
+@dataclass(frozen=True, slots=True)
 class Flush:
     """A device asks to be told when everything before has been stored and ruled on."""
 
@@ -103,7 +123,11 @@ class Flush:
     seq: int | None = None
 
 
+#: What a device sends.
 Frame = Reading | Waveform | LeadStatus | Flush
+
+#: What a viewer is shown.
+Shown = Reading | Waveform | Beats
 
 
 class TimeInFuture(FrameError):

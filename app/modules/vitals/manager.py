@@ -11,7 +11,7 @@ from app.core.sinks import Sink
 from app.modules.vitals.audience import Audience
 from app.modules.vitals.encoding import encode_for_nodes
 from app.modules.vitals.fanout import Fanout
-from app.modules.vitals.frames import Reading, Waveform
+from app.modules.vitals.frames import Shown
 from app.modules.vitals.renditions import Choice
 from app.modules.vitals.viewer import Viewer
 
@@ -41,7 +41,7 @@ class VitalsViewers:
         self._audiences: dict[str, Audience] = {}
         self._unsubscribe: dict[str, Unsubscribe] = {}
 
-    def publish(self, patient_id: str, frame: Reading | Waveform) -> None:
+    def publish(self, patient_id: str, frame: Shown) -> None:
         """Hand a frame to every viewer of this patient, on every node; returns at once."""
         subject = _subject(patient_id)
         if self._bus.is_heard(subject):

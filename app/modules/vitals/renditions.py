@@ -9,7 +9,7 @@ from typing import Final
 
 from app.modules.vitals.decimation import Decimator
 from app.modules.vitals.encoding import encode_json, encode_msgpack, encode_skipped_json, encode_skipped_msgpack
-from app.modules.vitals.frames import Reading, Waveform
+from app.modules.vitals.frames import Beats, Reading, Shown, Waveform
 from app.modules.vitals.shared_frame import SharedFrame
 
 
@@ -20,7 +20,7 @@ class Format(StrEnum):
     BINARY = "binary"
 
 
-_ENCODE: Final[dict[Format, Callable[[str, Reading | Waveform], bytes]]] = {
+_ENCODE: Final[dict[Format, Callable[[str, Shown], bytes]]] = {
     Format.JSON: encode_json,
     Format.BINARY: encode_msgpack,
 }
@@ -33,10 +33,12 @@ class Choice:
 
     Attributes:
         most_hz: samples of each lead, and numerics of each type, in a second; None for all of them.
+        has_beats: whether it is told of heart beats, which it gets at any rate.
     """
 
     format: Format = Format.JSON
     most_hz: float | None = None
+    has_beats: bool = False
 
     def encode_skipped(self, frames: int) -> bytes:
         """What a viewer is told that has missed so many frames."""
@@ -63,12 +65,15 @@ class Rendition:
         self._decimator = None if choice.most_hz is None else Decimator(choice.most_hz)
         self._seconds_apart = 0.0 if choice.most_hz is None else 1 / choice.most_hz
         self._paces: dict[str, _Pace] = {}
+        self._has_beats = choice.has_beats
 
-    def take(self, frame: Reading | Waveform, now: float) -> SharedFrame | None:
+    def take(self, frame: Shown, now: float) -> SharedFrame | None:
         """What is to be shown of a frame now, if anything is."""
         if isinstance(frame, Waveform):
             fewer = frame if self._decimator is None else self._decimator.take(frame)
             return None if fewer is None else self.show(fewer, now)
+        if isinstance(frame, Beats):
+            return self.show(frame, now) if self._has_beats else None
         return self.show(frame, now) if self._is_time_for(frame, now) else None
 
     def due_at(self) -> float | None:
@@ -83,7 +88,7 @@ class Rendition:
                 yield self.show(pace.waiting, now)
                 pace.shown_at, pace.waiting = now, None
 
-    def show(self, frame: Reading | Waveform, now: float) -> SharedFrame:
+    def show(self, frame: Shown, now: float) -> SharedFrame:
         """The frame as all these viewers get it."""
         return SharedFrame(self._encode(self._patient_id, frame), frame, now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated
 
@@ -108,12 +108,15 @@ async def history(
     vitals: Vitals,
     access: Access,
     patient_id: PatientId = None,
-    vital_type: Annotated[NumericType | None, Query(alias="type")] = None,
+    vital_type: Annotated[
+        NumericType | None, Query(alias="type", description="Which vital sign; left out, all of them.")
+    ] = None,
     since: Annotated[Timestamp | None, Query(description="From this moment on.")] = None,
     until: Annotated[Timestamp | None, Query(description="Before this moment.")] = None,
-    limit: Annotated[int, Query(ge=1, le=5000)] = 500,
+    limit: Annotated[int, Query(ge=1, le=5000, description="At most so many readings on a page.")] = 500,
     cursor: Annotated[str | None, Query(description="The `nextCursor` of the page before.")] = None,
 ) -> HistoryPage:
+    _require_order(since, until)
     after = None if cursor is None else read_cursor(cursor)
     seen = await access.reader(caller, patient_id)
     wanted = HistoryFilter(seen, vital_type, since, until, after)
@@ -130,7 +133,7 @@ async def series(
     caller: Caller,
     stretches: Annotated[SeriesService, service(SeriesService)],
     access: Access,
-    vital_type: Annotated[NumericType, Query(alias="type")],
+    vital_type: Annotated[NumericType, Query(alias="type", description="Which vital sign.")],
     since: Annotated[Timestamp, Query(description="From this moment on.")],
     until: Annotated[Timestamp, Query(description="Before this moment; at most 400 days later.")],
     patient_id: PatientId = None,
@@ -140,6 +143,7 @@ async def series(
     ] = "auto",
     points: Annotated[int, Query(ge=10, le=2000, description="At most so many buckets.")] = 500,
 ) -> AnySeries:
+    _require_order(since, until)
     if until - since > LONGEST_SERIES:
         raise InvalidField("until", f"must be at most {LONGEST_SERIES.days} days after `since`")
     seen = await access.reader(caller, patient_id)
@@ -174,12 +178,24 @@ async def view_live(
     role: str | None = None,
     format: Format = Format.JSON,
     max_hz: Annotated[float | None, Query(gt=0, le=HIGHEST_SAMPLE_RATE_HZ)] = None,
+    *,
+    beats: bool = False,
 ) -> None:
     """A viewer sees the newest reading of each type, and then every frame as it comes."""
     async with rights.held(caller, partial(access.viewer, role=role, patient_id=patient_id)) as right:
         await websocket.accept(offered_subprotocol(websocket))
-        viewer = ViewerSocket(websocket, right, vitals, viewers, Choice(format, max_hz))
+        viewer = ViewerSocket(websocket, right, vitals, viewers, Choice(format, max_hz, beats))
         await right.bound(websocket, viewer.run, cut_off=viewer.cut_off)
+
+
+def _require_order(since: datetime | None, until: datetime | None) -> None:
+    """Return where a stretch does not end before it begins.
+
+    Raises:
+        InvalidField: it does; an empty answer would look like a patient of whom nothing was measured.
+    """
+    if since is not None and until is not None and until < since:
+        raise InvalidField("until", "must not be before `since`")
 
 
 def _one_of(in_body: str | None, in_query: str | None) -> str | None:

@@ -23,6 +23,8 @@ MEAN_DIGITS = 3
 
 _CURSOR_SEPARATOR = "~"
 
+_NAMES = ", ".join(f"`{name}`" for name in NUMERICS)
+
 #: What makes a reading of one patient the same as another: its type, and when it was measured.
 Moment = tuple[str, datetime]
 
@@ -84,9 +86,11 @@ RawValue = Annotated[
 class ReadingInput(WireInput):
     """A numeric as a device sends it, with the fields of its frame."""
 
-    type: str = Field(examples=["heart_rate"])
-    value: RawValue = Field(examples=[72])
-    unit: str | None = Field(None, examples=["/min"])
+    type: str = Field(description=f"Which vital sign: {_NAMES}.", examples=["heart_rate"])
+    value: RawValue = Field(
+        description="A number; true or false for oxygen, a letter for consciousness.", examples=[72]
+    )
+    unit: str | None = Field(None, description="Left out, it is the one that we write.", examples=["/min"])
     timestamp: str = Field(description="RFC 3339 with an offset.", examples=["2026-01-02T03:04:05.250Z"])
 
     def fields(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from app.modules.vitals.frames import Reading, Waveform
+from app.modules.vitals.frames import Shown, Waveform
 
 #: Frames with the same key follow one another: a later one makes an earlier one old.
 Key = tuple[str, tuple[str | None, ...]]
@@ -21,7 +21,7 @@ class SharedFrame:
 
     __slots__ = ("_framed", "_payload", "at", "is_waveform", "key", "moment")
 
-    def __init__(self, payload: bytes, frame: Reading | Waveform, at: float) -> None:
+    def __init__(self, payload: bytes, frame: Shown, at: float) -> None:
         self.is_waveform = isinstance(frame, Waveform)
         self.key: Key = (frame.type, frame.leads if isinstance(frame, Waveform) else ())
         self.moment = frame.moment

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import itertools
 import json
+import os
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.commands.recordings import Row
 from app.commands.report.alarm_load import measure
-from app.commands.report.alarms import play
+from app.commands.report.alarms import Alarm, Played, play
+from app.commands.report.chart import draw, round_steps
 from app.commands.report.load import Load
+from app.modules.alerts.lifecycle import Tier
 from app.modules.alerts.rules.file import load_rules
 from tests.conftest import ROOT
 from tests.servers import run_cli
 
 BARE = ROOT / "examples/rules/bare-limits.json"
+EXAMPLE = ROOT / "examples/rules/ward.json"
 
 #: Columns of the recordings, and the bare limits of each: below, above.
 BARE_LIMITS = {"HR": (50, 120), "SpO2": (90, None), "RESP": (8, 30)}
@@ -161,6 +168,48 @@ def test_the_command_prints_a_table_and_writes_csv_and_a_chart(numerics: list[Pa
     drawn = ET.fromstring(chart.read_text())
     texts = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert {"spo2_low", "shipped rules", "bare-limits.json"} <= set(texts)
+
+
+def test_the_table_of_two_sets_of_rules_has_room_on_80_columns(numerics: list[Path]) -> None:
+    done = run_cli(
+        "report", "alarm-load", *map(str, numerics), "--rules", str(BARE), "--against", str(EXAMPLE),
+        environment=os.environ | {"COLUMNS": "80"},
+    )  # fmt: skip
+
+    rows = [[cell.split() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines() if "│" in line]
+    assert [["spo2_low"], ["moderate"], ["0.19", "1", "0"], ["0.19", "1", "0"]] in rows
+    assert ["respiratory_rate_low"] in [row[0] for row in rows]
+
+
+def test_a_folder_is_searched_for_compressed_numerics_and_one_recording_is_one(tmp_path: Path) -> None:
+    (tmp_path / "old.bed_Numerics.csv.gz").write_bytes(gzip.compress(b"Time [s],SpO2\n0,95\n3600,79\n"))
+
+    done = run_cli("report", "alarm-load", str(tmp_path), "--csv", str(tmp_path / "alarms.csv"))
+
+    assert "(1 patient, 1.00 hours)" in done.stdout
+    assert "shipped rules: 1 alarm, 1 (100%) under 15 s; 0 of 1 patient without any" in done.stdout
+    assert "shipped rules,old.bed,spo2_low,critical,3600,3600,0," in (tmp_path / "alarms.csv").read_text()
+
+
+@given(st.floats(1e-6, 1e9))
+def test_the_axis_of_the_chart_has_round_places_up_to_the_longest_bar(highest: float) -> None:
+    places = round_steps(highest)
+
+    assert places[0] == 0
+    assert 3 <= len(places) <= 6
+    assert places[-1] <= highest < places[-1] + places[1] * 1.000001
+    assert f"{places[1]:e}"[:8] in {"1.000000", "2.000000", "5.000000"}
+    assert all(len(f"{place:g}") <= 6 or place >= 1e5 or place < 1e-3 for place in places)
+
+
+def test_names_that_are_longer_than_the_chart_has_room_for_are_shortened_and_told_in_full() -> None:
+    name, rules = "c" * 64, "r" * 200
+    loads = [Load(rules, [Played("it", 1.0, (Alarm("it", name, Tier.SLIGHT, 0, 1, ""),))])]
+
+    drawn = ET.fromstring(draw("title", [name], loads, short_seconds=15))
+
+    texts = [element for element in drawn.iter("{http://www.w3.org/2000/svg}text") if len(element) == 1]
+    assert [(text.text, text[0].text) for text in texts] == [("r" * 27 + "…", rules), ("c" * 31 + "…", name)]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from app.core.clock import Clock
+from app.core.db import Database
 from tests.modules.alerts.steps import acknowledge
 from tests.servers import RunningServer
 
@@ -101,3 +104,19 @@ async def test_old_readings_alarm_nobody(ward: RunningServer) -> None:
     bedside._next -= timedelta(seconds=100)
     await bedside.send(70, 50)
     assert await alerts(ward) == []
+
+
+async def test_an_alarm_that_the_database_did_not_take_is_raised_without_another_reading(ward: RunningServer) -> None:
+    """The next one of a blood pressure may be half an hour off."""
+    bedside, db = Bedside(ward), ward.services.get(Database)
+    async with ward.stream("nurse") as stream:
+        await stream.control("stream.ready")
+        await bedside.send(97, 1)
+        async with db.write() as session:
+            await session.execute(sa.text("ALTER TABLE alerts RENAME TO elsewhere"))
+        with capture_logs() as logged:
+            await bedside.send(70, 1)
+        assert "vitals.ruling_failed" in [line["event"] for line in logged]
+        async with db.write() as session:
+            await session.execute(sa.text("ALTER TABLE elsewhere RENAME TO alerts"))
+        await stream.alert("alert", condition="spo2_low", tier="critical")

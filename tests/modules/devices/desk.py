@@ -36,7 +36,7 @@ class Log:
     """What all nodes have written, and those who follow it."""
 
     entries: list[LogEntry] = field(default_factory=list)
-    followers: list[Conditions] = field(default_factory=list)
+    followers: list[Conditions | Sensors] = field(default_factory=list)
 
     def __call__(self, entries: list[LogEntry]) -> None:
         self.entries += entries
@@ -62,9 +62,11 @@ class Desk:
         self.alerts = AlertService(ward.db, log, ward.clock, self.metrics, rules, ward.care_team)  # type: ignore[arg-type]
         self.register = PresenceRegister(ward.db, limit_seconds=limit_seconds)
         self.conditions = Conditions(self.alerts, self.metrics)
-        log.followers.append(self.conditions)
         self.sensors = Sensors(self.conditions, ward.clock)
-        self.devices = DeviceService(self.register, self.conditions, self.sensors, ward.clock)
+        log.followers += [self.conditions, self.sensors]
+        self.devices = DeviceService(
+            self.register, self.conditions, self.sensors, ward.clock, lambda: rules.book.oldest_reading
+        )
         self.silence = SilenceWatch(
             ward.db, self.alerts, self.register, ward.care_team, ward.access, ward.clock, self.metrics,
             limit_seconds=limit_seconds,

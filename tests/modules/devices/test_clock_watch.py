@@ -86,6 +86,14 @@ def test_the_alarm_ends_with_the_first_frame_of_about_our_time() -> None:
     assert watch.state is ClockState.RIGHT
 
 
+def test_a_wrong_clock_that_is_set_to_another_wrong_time_is_told_again() -> None:
+    watch = watched(*((second, 75.0) for second in range(60)))
+    told = [second for second in range(60, 200) if watch.observe(75 + second % 7, second)]
+    told += [second for second in range(200, 300) if watch.observe(3600, second)]
+    assert (len(told), watch.off_by_seconds) == (1, 3600)
+    assert told[0] <= 200 + 2 * STEADY_SECONDS
+
+
 def test_a_frame_with_an_odd_time_among_others_is_nothing() -> None:
     watch = watched(*((second, 4000.0 if second == 20 else 0.2) for second in range(60)))
     assert watch.state is ClockState.RIGHT

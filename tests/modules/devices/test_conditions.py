@@ -98,6 +98,21 @@ async def test_what_a_person_has_resolved_is_raised_again_when_it_is_told_again(
     assert desk.log.told() == [("alert", "lead_off"), ("alert_resolved", "lead_off"), ("alert", "lead_off")]
 
 
+async def test_an_alert_of_another_system_that_a_person_has_resolved_is_raised_when_it_is_told(desk: Desk) -> None:
+    """It had been told here while it was open. Fails when only our own alerts are followed (checked so)."""
+    await desk.ward.user("admin", Role.ADMIN)
+    await desk.alerts.report("P1", "asystole", "ecg", Finding(Tier.CRITICAL, ("seen on the monitor",)), source="device")
+    asystole = present("asystole", Tier.CRITICAL, kind=Kind.PHYSIOLOGICAL, source="ecg")
+    async with working(desk.conditions):
+        desk.conditions.tell("P1", asystole)
+        await desk.settled()
+        alert_id = desk.log.events[0]["alertId"]
+        await desk.alerts.resolve(await desk.ward.principal("admin"), alert_id, None, note=None)
+        desk.conditions.tell("P1", asystole)
+        await desk.settled()
+    assert [event["event"] for event in desk.log.events] == ["alert", "alert_updated", "alert_resolved", "alert"]
+
+
 async def test_everything_about_sensors_ends_and_nothing_else(desk: Desk) -> None:
     async with working(desk.conditions):
         for change in (

@@ -443,7 +443,7 @@ async def test_a_viewer_gets_the_form_and_the_rate_that_it_asks_for(either: Runn
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("format", "xml"), ("max_hz", "0"), ("max_hz", "2001"), ("max_hz", "nan"), ("max_hz", "fast")],
+    [("format", "xml"), ("max_hz", "0"), ("max_hz", "2001"), ("max_hz", "nan"), ("max_hz", "fast"), ("beats", "maybe")],
 )
 async def test_a_choice_that_there_is_not_is_refused_with_its_field(
     server: RunningServer, field: str, value: str

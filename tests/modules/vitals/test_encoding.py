@@ -4,12 +4,14 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.modules.vitals.decoding import LONGEST_FRAME, decode_from_node, decode_json, decode_msgpack
 from app.modules.vitals.encoding import encode_for_nodes, encode_json, encode_msgpack
-from app.modules.vitals.frames import Reading, Waveform
+from app.modules.vitals.fields import FrameError
+from app.modules.vitals.frames import Beats, Reading, Waveform
 from app.modules.vitals.samples import Counts, Numbers, Samples
 from app.modules.vitals.signs import NUMERICS, WAVEFORMS
 from app.modules.vitals.waveform_fields import MOST_LEADS, MOST_SAMPLES
@@ -83,6 +85,25 @@ def test_what_a_viewer_gets_of_a_waveform_is_right_to_half_a_count(waveform: Wav
         for read in (as_text, as_binary):
             pairs = zip(waveform.samples.values(index), read.samples.values(index), strict=True)
             assert all(abs(sent - got) <= abs(scale) / 2 * (1 + 1e-9) + abs(sent) * 1e-12 for sent, got in pairs)
+
+
+@given(st.builds(Beats, st.none() | st.just("II"), st.lists(_MOMENTS, min_size=1).map(sorted).map(tuple)))
+def test_what_another_node_gets_of_beats_is_the_beats_and_no_device_can_say_them(beats: Beats) -> None:
+    message = encode_for_nodes("P1", beats)
+    assert decode_from_node(message) == beats
+    with pytest.raises(FrameError) as refused:
+        decode_msgpack(message)
+    assert refused.value.code == "unknown_event"
+
+
+@pytest.mark.parametrize(("lead", "written"), [("II", b'"II"'), (None, b"null")])
+def test_what_a_viewer_gets_of_beats(lead: str | None, written: bytes) -> None:
+    beats = Beats(lead, (MOMENT, MOMENT + timedelta(microseconds=749_999)))
+    assert encode_json("P1", beats) == (
+        b'{"event":"beats","patientId":"P1","lead":%b,'
+        b'"timestamps":["2026-01-02T03:04:05.250001Z","2026-01-02T03:04:06Z"]}' % written
+    )
+    assert msgspec.msgpack.decode(encode_msgpack("P1", beats)) == json.loads(encode_json("P1", beats))
 
 
 def test_a_viewer_is_spared_the_digits_of_binary_arithmetic() -> None:

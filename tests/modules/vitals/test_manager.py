@@ -19,7 +19,7 @@ from app.core.websocket_frames import as_text_frame
 from app.modules.vitals import manager
 from app.modules.vitals.encoding import encode_json, encode_msgpack
 from app.modules.vitals.fanout import SLICE_SECONDS
-from app.modules.vitals.frames import Reading, Waveform
+from app.modules.vitals.frames import Beats, Reading, Shown, Waveform
 from app.modules.vitals.manager import QUEUE_FRAMES, VitalsViewers
 from app.modules.vitals.renditions import Choice, Format
 from app.modules.vitals.samples import Numbers
@@ -52,7 +52,7 @@ class Gallery:
                 viewers[-1].show([], everything)
             yield viewers
 
-    async def publish(self, *frames: Reading | Waveform, patient_id: str = "P1") -> None:
+    async def publish(self, *frames: Shown, patient_id: str = "P1") -> None:
         """Each frame is written, or kept, before the next one comes."""
         for frame in frames:
             self.viewers.publish(patient_id, frame)
@@ -84,6 +84,10 @@ def pulse(number: int) -> Reading:
     return Reading("pulse", float(number), "/min", MOMENT + timedelta(seconds=number))
 
 
+def beats(count: int) -> Beats:
+    return Beats("II", tuple(MOMENT + timedelta(seconds=number) for number in range(count)))
+
+
 def first(number: int) -> SharedFrame:
     """A frame that a viewer is shown at the beginning."""
     return SharedFrame(encode_json("P1", wave(number)), wave(number), 0.0)
@@ -97,11 +101,13 @@ screen_with = partial(PacedSink, framing=as_line)
 
 
 def shown(screen: PacedSink) -> list[object]:
-    """What the connection has taken: samples of lead II as numbers, those of others with their lead."""
+    """What the connection has taken: samples of lead II as numbers, those of others with their lead, beats counted."""
     return [_in_short(json.loads(line)) for line in b"".join(screen.chunks).splitlines()]
 
 
 def _in_short(frame: dict[str, Any]) -> object:
+    if frame.get("event") == "beats":
+        return frame["event"], len(frame["timestamps"])
     if "event" in frame:
         return frame["event"], frame["frames"]
     if "value" in frame:
@@ -151,12 +157,28 @@ async def test_each_choice_has_a_rendition_of_its_own_and_all_with_the_same_shar
         await until(lambda: screens[2].chunks == [encode_json("P1", pulse(1)), encode_json("P1", pulse(2))])
 
 
+async def test_beats_reach_those_who_ask_for_them_on_every_node_and_nobody_else(gallery: Gallery) -> None:
+    nodes = (gallery.viewers, VitalsViewers(gallery.bus, Metrics(), slow_consumer_seconds=60))
+    choices = (Choice(has_beats=True), Choice(), Choice(Format.BINARY, has_beats=True))
+    with ExitStack() as opened:
+        screens = [[PacedSink(framing=unframed) for _ in nodes] for _ in choices]
+        for choice, alike in zip(choices, screens, strict=True):
+            for node, screen in zip(nodes, alike, strict=True):
+                opened.enter_context(node.watching("P1", screen, nobody, choice)).show([], everything)
+        await gallery.publish(beats(2), pulse(1))
+        await until(lambda: [[len(screen.chunks) for screen in alike] for alike in screens] == [[2, 2], [1, 1], [2, 2]])
+    with_beats, without, in_binary = ([screen.chunks for screen in alike] for alike in screens)
+    assert with_beats == [[encode_json("P1", beats(2)), encode_json("P1", pulse(1))]] * 2
+    assert without == [[encode_json("P1", pulse(1))]] * 2
+    assert in_binary == [[encode_msgpack("P1", beats(2)), encode_msgpack("P1", pulse(1))]] * 2
+
+
 async def test_nothing_is_made_for_the_bus_when_nobody_listens(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[object] = []
     monkeypatch.setattr(manager, "encode_for_nodes", lambda _patient_id, frame: made.append(frame))
-    await gallery.publish(wave(1))
+    await gallery.publish(wave(1), beats(1))
     assert made == []
     with gallery.showing(screen_with()):
         await gallery.publish(wave(2), patient_id="P2")
@@ -189,6 +211,16 @@ async def test_of_each_curve_and_each_numeric_the_newest_stays(gallery: Gallery)
         skipped, *rest = shown(screen)
         assert skipped == ("skipped", QUEUE_FRAMES - 2)
         assert rest == [("pulse", 2), ("V1", 2), *(QUEUE_FRAMES - before for before in (5, 4, 3))]
+
+
+async def test_of_beats_the_newest_message_stays_and_those_before_count_as_skipped(gallery: Gallery) -> None:
+    screen = screen_with(room=0)
+    with gallery.viewers.watching("P1", screen, nobody, Choice(has_beats=True)) as viewer:
+        viewer.show([], everything)
+        await gallery.publish(beats(1), beats(2), beats(3), *numbered(QUEUE_FRAMES - 2))
+        screen.make_room()
+        await until(lambda: shown(screen)[-1:] == [QUEUE_FRAMES - 3])
+        assert shown(screen) == [("skipped", QUEUE_FRAMES - 1), ("beats", 3), QUEUE_FRAMES - 3]
 
 
 async def test_leads_without_number_make_room_for_numerics(gallery: Gallery) -> None:

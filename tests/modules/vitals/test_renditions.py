@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.modules.vitals.encoding import encode_json, encode_msgpack
-from app.modules.vitals.frames import Reading, Waveform
+from app.modules.vitals.frames import Beats, Reading, Waveform
 from app.modules.vitals.renditions import Choice, Format, Rendition
 from app.modules.vitals.samples import Numbers
 from app.modules.vitals.shared_frame import SharedFrame
@@ -34,6 +34,18 @@ def test_a_curve_is_thinned_to_the_rate() -> None:
     waveform = Waveform("ecg", 500, ("II",), Numbers(((0.0, 3.0, 0.0, 0.0),)), "mV", MOMENT)
     fewer = Waveform("ecg", 250, ("II",), Numbers(((3.0, 0.0),)), "mV", MOMENT)
     assert payload(Rendition("P1", Choice(most_hz=250)).take(waveform, 0)) == encode_json("P1", fewer)
+
+
+def test_beats_are_for_those_who_ask_for_them_and_are_not_thinned() -> None:
+    at_a_time = [Beats("II", (MOMENT + timedelta(seconds=number),)) for number in range(3)]
+    for choice in (Choice(), Choice(most_hz=100)):
+        rendition = Rendition("P1", choice)
+        assert [rendition.take(beats, 0) for beats in at_a_time] == [None] * 3
+        assert rendition.due_at() is None
+    for choice in (Choice(has_beats=True), Choice(most_hz=0.1, has_beats=True)):
+        rendition = Rendition("P1", choice)
+        shown = [payload(rendition.take(beats, 0)) for beats in at_a_time]
+        assert shown == [encode_json("P1", beats) for beats in at_a_time]
 
 
 def test_a_numeric_that_comes_too_soon_waits_and_the_newest_wins() -> None:

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.anyio
 
 VITALS = "/api/v1/vitals"
 YEAR = {"since": "2026-01-01T00:00:00Z", "until": "2027-01-01T00:00:00Z"}
+BACKWARDS = {"since": "2026-01-01T00:00:01Z", "until": "2026-01-01T00:00:00Z"}
 
 
 def values(body: dict[str, Any]) -> list[object]:
@@ -180,6 +181,8 @@ async def test_a_question_that_cannot_be_answered_is_refused_with_its_field(serv
         ("history", {"since": "2026-01-02T03:04:05"}, "since"),
         ("history", {"since": "0001-01-01T00:00:00+23:59"}, "since"),
         ("series", {"type": "spo2", "since": "2026-01-01T00:00:00Z", "until": "2027-02-05T00:00:01Z"}, "until"),
+        ("history", BACKWARDS, "until"),
+        ("series", {**BACKWARDS, "type": "spo2"}, "until"),
         ("series", {**YEAR, "type": "consciousness", "resolution": "buckets"}, "resolution"),
         ("series", {**YEAR, "type": "spo2", "resolution": "hourly"}, "resolution"),
         ("series", {**YEAR, "type": "spo2", "points": "2001"}, "points"),
@@ -189,3 +192,12 @@ async def test_a_question_that_cannot_be_answered_is_refused_with_its_field(serv
         refused = await server.call("GET", f"{VITALS}/{path}", "nurse", params={"patient_id": "P1", **query})
         assert code_of(refused) == (422, "validation_error"), query
         assert [error["field"] for error in refused.json()["errors"]] == [field], query
+
+
+async def test_every_parameter_of_stored_readings_says_what_it_is(server: RunningServer) -> None:
+    document = (await server.http.get("/openapi.json")).json()
+    for path in ("latest", "history", "series"):
+        parameters = document["paths"][f"{VITALS}/{path}"]["get"]["parameters"]
+        assert [it["name"] for it in parameters if not it.get("description")] == []
+    sent = document["components"]["schemas"]["ReadingInput"]["properties"]
+    assert [name for name, field in sent.items() if not field.get("description")] == []

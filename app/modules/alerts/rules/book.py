@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain
 from typing import Final
 
 from app.modules.alerts.lifecycle import Kind, Plan, Tier
 from app.modules.alerts.rules.chart import Chart, Series
-from app.modules.alerts.rules.criteria import Criterion, Direction, Limit
+from app.modules.alerts.rules.criteria import Combination, Criterion, Direction, Limit
 from app.modules.alerts.rules.timing import AT_ONCE, Timing
 
 #: The limit of a condition at one tier, where it is not the one of the rules file.
@@ -163,16 +163,30 @@ def worst_first(levels: list[Level]) -> tuple[Level, ...]:
 
 
 def check_order(name: str, levels: tuple[Level, ...]) -> None:
-    """Make sure that of plain limits on one side of one vital sign the worse lie further out.
+    """Make sure that of limits on one side of one vital sign, each enough by itself, the worse lie further out.
+
+    Args:
+        levels: worst tier first.
 
     Raises:
         LevelsOutOfOrder: one does not.
     """
-    plain = [(level.tier, level.criterion) for level in reversed(levels) if isinstance(level.criterion, Limit)]
-    for (milder, its_limit), (worse, limit) in pairwise(plain):
-        is_comparable = (limit.vital_type, limit.direction) == (its_limit.vital_type, its_limit.direction)
-        if is_comparable and worse is not milder and not limit.direction.violates(limit.limit, its_limit.limit):
-            raise LevelsOutOfOrder(name, worse, limit, milder, its_limit)
+    milder: dict[tuple[str, Direction], tuple[Tier, Limit]] = {}
+    for level in reversed(levels):
+        for limit in _limits_of(level.criterion):
+            tier, known = milder.setdefault((limit.vital_type, limit.direction), (level.tier, limit))
+            if tier is not level.tier and not limit.direction.violates(limit.limit, known.limit):
+                raise LevelsOutOfOrder(name, level.tier, limit, tier, known)
+            milder[limit.vital_type, limit.direction] = level.tier, limit
+
+
+def _limits_of(criterion: Criterion) -> tuple[Limit, ...]:
+    """The limits that make it hold, each by itself."""
+    if isinstance(criterion, Limit):
+        return (criterion,)
+    if isinstance(criterion, Combination) and not criterion.needs_all:
+        return tuple(chain.from_iterable(map(_limits_of, criterion.parts)))
+    return ()
 
 
 def with_thresholds(conditions: list[Condition]) -> tuple[Condition, ...]:

@@ -112,11 +112,16 @@ class View:
 
     def value(self, vital_type: str, max_age: timedelta | None = None) -> float | None:
         """The newest value; none where there is none, or none that is fresh enough."""
+        found = self.reading(vital_type, max_age)
+        return None if found is None else found[1]
+
+    def reading(self, vital_type: str, max_age: timedelta | None = None) -> tuple[datetime, float] | None:
+        """The same, and when it was measured."""
         series = self.chart.series.get(vital_type)
         found = series.latest(self.at) if series is not None else None
         if found is None or (max_age is not None and self.at - found[0] > max_age):
             return None
-        return found[1]
+        return found
 
     def values(self, vital_type: str, within: timedelta) -> Sequence[float]:
         """The values of the last so many seconds, oldest first; the moment itself included."""

@@ -15,7 +15,7 @@ from app.modules.alerts.rules.chart import View
 from app.modules.alerts.rules.news2 import Observations, Score, score
 
 #: Seven parameters of NEWS2, and the vital sign that each is read from. A pulse that was counted goes
-#: before the heart rate.
+#: before the heart rate, unless it is older by more than `FIRST_HOLDS`.
 NEWS2_SIGNS: Final = {
     "respiratory_rate": ("respiratory_rate",),
     "spo2": ("spo2",),
@@ -25,6 +25,9 @@ NEWS2_SIGNS: Final = {
     "consciousness": ("consciousness",),
     "temperature": ("temperature",),
 }
+
+#: What was counted an hour ago must not hide what the heart does now.
+FIRST_HOLDS: Final = timedelta(seconds=60)
 
 
 class Direction(StrEnum):
@@ -240,7 +243,9 @@ class NEWS2(_OfTheMoment):
         return scored
 
     def _newest(self, view: View, signs: tuple[str, ...]) -> float | None:
-        return next((value for sign in signs if (value := view.value(sign, self.max_age)) is not None), None)
+        found = [reading for sign in signs if (reading := view.reading(sign, self.max_age)) is not None]
+        newest = max((measured_at for measured_at, _ in found), default=view.at)
+        return next((value for measured_at, value in found if newest - measured_at <= FIRST_HOLDS), None)
 
     def _beyond(self, scored: Score) -> int:
         return scored.total - self.total if self.total is not None else scored.highest - (self.single or 0)
@@ -269,7 +274,8 @@ class Combination:
         return (all if self.needs_all else any)(part.holds(view) for part in self.parts)
 
     def excess(self, view: View) -> float:
-        return 0.0
+        # Of any, it is the largest: that is what two limits of one sign need. Units of several signs do not compare.
+        return 0.0 if self.needs_all else max(part.excess(view) for part in self.parts)
 
     def is_back(self, view: View, hysteresis: float) -> bool:
         return (any if self.needs_all else all)(part.is_back(view, hysteresis) for part in self.parts)

@@ -5,10 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
-from app.core.roles import AUDIENCE_ROLES, Role
+from app.core.roles import AUDIENCE_ROLES, Role, in_order
 from app.modules.alerts.lifecycle import EscalationStep, Kind, Plan, Tier
 from app.modules.alerts.rules.book import Clearing, Condition, Level, worst_first
 from app.modules.alerts.rules.criteria import (
@@ -28,7 +38,20 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Samples = Annotated[int, Field(ge=1, le=1000)]
 
-Recipients = Annotated[list[Annotated[Role, Field(strict=False)]], Field(min_length=1)]
+_AUDIENCE: Final = [role.value for role in in_order(AUDIENCE_ROLES)]
+
+
+def _of_the_audience(written: Any) -> Role:
+    if written not in _AUDIENCE:
+        raise ValueError(f"use one of {', '.join(_AUDIENCE)}")
+    return Role(written)
+
+
+#: Every role but `device`.
+Recipient = Annotated[
+    Role, BeforeValidator(_of_the_audience), WithJsonSchema({"enum": _AUDIENCE, "title": "Role", "type": "string"})
+]
+Recipients = Annotated[list[Recipient], Field(min_length=1)]
 
 #: At most a day: whoever writes more has mistaken the unit.
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -59,16 +82,12 @@ class Step(_Part):
     after_seconds: Seconds
     recipients: Recipients
 
-    _receive_alerts = field_validator("recipients")(lambda roles: _receive_alerts(roles))
-
 
 class TierPlan(_Part):
     """Who is told of a tier at once, and then step by step."""
 
     recipients: Recipients
     escalation: list[Step] = []
-
-    _receive_alerts = field_validator("recipients")(lambda roles: _receive_alerts(roles))
 
     def built(self) -> Plan:
         steps = (EscalationStep(_seconds(step.after_seconds), frozenset(step.recipients)) for step in self.escalation)
@@ -271,6 +290,12 @@ class LevelOf(_Part):
         None, description="Magnitude × duration, in the unit times seconds, from which on it counts."
     )
 
+    @model_validator(mode="after")
+    def _has_a_magnitude(self) -> Self:
+        if self.burden is not None and isinstance(self.when, All | AnyOf | Silence):
+            raise ValueError("`burden` is of one limit: `all`, `any` and `noReadingForSeconds` have no magnitude")
+        return self
+
     def built(self, vital_type: str) -> Level:
         repeated = self.repeated
         repetition = Repetition(repeated.times, _seconds(repeated.within_seconds)) if repeated else None
@@ -331,13 +356,6 @@ class RulesFile(_Part):
     @property
     def oldest_reading(self) -> timedelta:
         return _seconds(self.max_reading_age_seconds)
-
-
-def _receive_alerts(roles: list[Role]) -> list[Role]:
-    for role in roles:
-        if role not in AUDIENCE_ROLES:
-            raise ValueError(f"`{role}` receives no alerts")
-    return roles
 
 
 def _seconds(number: float) -> timedelta:

@@ -154,6 +154,10 @@ def _explained(error: ValidationError, lines: Mapping[JSONPath, int]) -> Iterato
             path, advice = path[:-1], f"`{path[-1]}` is needed here"
         elif found["type"] == "extra_forbidden":
             advice = "there is no such field here"
+        elif found["type"] == "model_type":
+            advice = "this must be an object: {…}"
+        elif found["type"] == "string_pattern_mismatch":
+            advice = "use 1 to 64 of A-Z a-z 0-9 . _ : -"
         yield _mistake(lines, path, advice[0].lower() + advice[1:])
 
 
@@ -179,15 +183,17 @@ def _wrong_order(rules: document.RulesFile) -> Iterator[tuple[JSONPath, str]]:
 
 def _wrong_signs(rules: document.RulesFile, units: Mapping[str, str]) -> Iterator[tuple[JSONPath, str]]:
     known = ", ".join(sorted(units))
+    score = f"`{NEWS2_SIGN}` is a score and no reading: use news2Total or news2Single"
     for index, condition in enumerate(rules.conditions):
         place: JSONPath = ("conditions", index)
         if condition.vital_type in units:
             if condition.unit != units[condition.vital_type]:
                 yield (*place, "unit"), f"{condition.vital_type} is measured in `{units[condition.vital_type]}`"
         elif condition.vital_type != NEWS2_SIGN:
-            yield (*place, "vitalType"), f"`{condition.vital_type}` is none of {known}"
+            yield (*place, "vitalType"), f"`{condition.vital_type}` is none of {known}, {NEWS2_SIGN}"
         for number, level in enumerate(condition.levels):
             criterion = level.built(condition.vital_type).criterion
-            unknown = () if isinstance(criterion, NEWS2) else criterion.inputs - units.keys() - {condition.vital_type}
-            for vital_type in sorted(unknown):
-                yield (*place, "levels", number, "when"), f"`{vital_type}` is none of {known}"
+            unknown = set() if isinstance(criterion, NEWS2) else criterion.inputs - units.keys()
+            for vital_type in sorted(unknown - ({condition.vital_type} - {NEWS2_SIGN})):
+                advice = score if vital_type == NEWS2_SIGN else f"`{vital_type}` is none of {known}"
+                yield (*place, "levels", number, "when"), advice

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app.modules.alerts.lifecycle import Finding, Tier
 from app.modules.alerts.rules.book import Condition, Level, RuleBook
-from app.modules.alerts.rules.chart import Chart, Insertion, View
+from app.modules.alerts.rules.chart import Chart, Insertion, Series, View
 from app.modules.alerts.rules.criteria import NEWS2
 from app.modules.alerts.rules.timing import Run
 
@@ -21,6 +21,7 @@ from app.modules.alerts.rules.timing import Run
 LONGEST_WINDOW: Final = 60
 
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
+_NEXT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,14 @@ class PatientWatch:
         self._chart = rules.new_chart(spo2_scale=spo2_scale)
         self._stands = {condition.name: _Stand(condition) for condition in rules.conditions}
         self._reported: dict[str, _Reported] = {}
+        self._left: dict[str, Condition] = {}
 
     def prime(self, readings: Iterable[tuple[str, float, datetime]], *, now: datetime) -> None:
         """Remember readings that have been ruled on before; one that is too old to count is known all the same."""
         for vital_type, value, measured_at in readings:
             if (series := self._chart.series.get(vital_type)) is None:
                 continue
+            measured_at = _counted_at(measured_at, now, series)
             series.insert(measured_at, value)
             if now - measured_at <= self._rules.oldest_reading:
                 self._note_arrival(vital_type, measured_at)
@@ -77,13 +80,15 @@ class PatientWatch:
         """Take a reading in, in the order of its time of measurement, and say what is to be reported.
 
         A reading that is too old alarms nobody, and does not end an alarm either; one that is there
-        already counts once.
+        already counts once. One of the future counts as measured when it came: otherwise it would stay the
+        newest, and hide all that comes after it, until its time has come.
         """
         if now - measured_at > self._rules.oldest_reading:
             return []
         series = self._chart.series.get(vital_type)
         if series is None:
             return []
+        measured_at = _counted_at(measured_at, now, series)
         insertion = series.insert(measured_at, value)
         if insertion is Insertion.PASSED_OVER:
             return []
@@ -96,6 +101,10 @@ class PatientWatch:
         """Look at what begins as time passes, without any reading."""
         view = View(self._chart, now)
         return self._decide(self._rules.heeding_silence, lambda stand: stand.tick(view))
+
+    def decide_again(self) -> list[Decision]:
+        """What was decided, as far as nobody has said that it is done."""
+        return self._decide(self._rules.conditions, lambda _stand: None)
 
     def adopt(self, rules: RuleBook, *, spo2_scale: int) -> list[Gone]:
         """Go on with other rules from the same readings; answers what is no longer watched for."""
@@ -110,9 +119,10 @@ class PatientWatch:
             if name in self._stands:
                 stand.counts_after = self._stands[name].counts_after
             stand.follow_again(chart)
-        gone = [
-            Gone(self._stands[name].condition) for name in self._reported if name in self._stands.keys() - stands.keys()
-        ]
+        # What has gone already is said again until somebody says that it is done.
+        known = self._left | {name: stand.condition for name, stand in self._stands.items()}
+        self._left = {name: known[name] for name in self._reported if name in known.keys() - stands.keys()}
+        gone = [Gone(condition) for name, condition in self._left.items() if self._reported[name].is_present]
         self._rules, self._chart, self._stands = rules, chart, stands
         return gone
 
@@ -159,6 +169,13 @@ class PatientWatch:
         if reported is not None and reported.is_present and stand.is_gone():
             return Gone(stand.condition)
         return None
+
+
+def _counted_at(measured_at: datetime, now: datetime, series: Series) -> datetime:
+    """When a reading counts as measured: one of the future when it came, and after those before it."""
+    if measured_at <= now:
+        return measured_at
+    return max(now, series.times[-1] + _NEXT) if series.times else now
 
 
 class _Stand:

@@ -126,17 +126,21 @@ class Heart:
         samples: Samples,
         *,
         millivolts: float = 1.0,
+        heard_at: float | None = None,
     ) -> None:
         """Take a frame; little is done before `look`.
 
         Args:
             started_at: by the device's clock, in seconds of the epoch.
+            heard_at: when it came, by any clock of ours; with the time that it shows, where it is left out.
             millivolts: what one of the samples' units is.
         """
+        heard_at = started_at if heard_at is None else heard_at
         line = self._lines.get(leads)
         if line is None or not line.is_like(sample_rate_hz, millivolts):
-            line = self._new_line(leads, sample_rate_hz, started_at, millivolts)
+            line = self._new_line(leads, sample_rate_hz, started_at, millivolts, heard_at)
         if line is not None:
+            line.heard_at = heard_at
             line.add(started_at, samples)
 
     @property
@@ -179,10 +183,15 @@ class Heart:
         return Second(at, beats, rate, Quality(followed.name, State.GOOD), self._is_asystole)
 
     def _new_line(
-        self, leads: tuple[str | None, ...], sample_rate_hz: float, started_at: float, millivolts: float
+        self,
+        leads: tuple[str | None, ...],
+        sample_rate_hz: float,
+        started_at: float,
+        millivolts: float,
+        heard_at: float,
     ) -> Timeline | None:
         """A line for leads not seen before, or that changed their rate; none where there is no room for them."""
-        gone = [key for key, line in self._lines.items() if line.ends_at < started_at - GONE_SECONDS]
+        gone = [key for key, line in self._lines.items() if line.heard_at < heard_at - GONE_SECONDS]
         for key in {leads, *gone} & self._lines.keys():
             line = self._lines.pop(key)
             self._leads = [lead for lead in self._leads if lead.line is not line]
@@ -196,8 +205,8 @@ class Heart:
 
     def _choose(self) -> _Lead | None:
         """The lead that is followed while it still sends; else the first that does."""
-        newest = max((line.ends_at for line in self._lines.values()), default=0.0)
-        sending = [lead for lead in self._leads if lead.line.ends_at >= newest - GONE_SECONDS]
+        newest = max((line.heard_at for line in self._lines.values()), default=0.0)
+        sending = [lead for lead in self._leads if lead.line.heard_at >= newest - GONE_SECONDS]
         if self._followed in sending:
             return self._followed
         return sending[0] if sending else None
@@ -214,7 +223,7 @@ class Heart:
     def _better_than(self, followed: _Lead, found: Examination) -> tuple[_Lead, Examination]:
         """The first other lead on which the heart is seen to beat, if there is one."""
         for other in self._leads:
-            if other is not followed and other.line.ends_at >= followed.line.ends_at - GONE_SECONDS:
+            if other is not followed and other.line.heard_at >= followed.line.heard_at - GONE_SECONDS:
                 seen = self._examine(other)
                 if seen is not None and not seen.reason and not seen.is_silent:
                     return other, seen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from math import inf
@@ -16,7 +17,7 @@ import structlog
 
 from app.core.metrics import Metrics
 from app.modules.vitals.ecg.teller import EcgListener, RecordRates, Teller
-from app.modules.vitals.frames import Waveform
+from app.modules.vitals.frames import Beats, Waveform
 from app.modules.vitals.observers import Received
 from app.modules.vitals.tracks import MOST_PATIENTS
 
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 
 #: Samples that wait for one patient, all leads together: 16 s of three leads at 1000 Hz. Ordinarily a second's wait.
 MOST_WAITING: Final = 48_000
+
+#: The same while the analysis is being loaded, and for `CATCH_UP_SECONDS` after it: in that second or two a recording
+#: that is replayed fast comes in, and half an hour of two leads at 360 Hz is 1.3 million samples. In frames of 50 ms
+#: it weighs 13 MB, as much as may wait 19 MB, or 95 MB in JSON: for one patient, and only as fast as it can be sent.
+MOST_WAITING_AT_START: Final = 40 * MOST_WAITING
+
+#: For so long after the analysis was loaded each second that waits is examined, and nothing for being late.
+CATCH_UP_SECONDS: Final = 30.0
 
 #: Signal that has waited for so long is examined all at once: what is new counts more then than each second's rate.
 LATE_SECONDS: Final = 2.0
@@ -37,6 +46,9 @@ LATEST_LOOK_SECONDS: Final = 2.0
 
 #: What one unit of an ECG is in millivolts.
 _MILLIVOLTS: Final = {"mV": 1.0, "uV": 0.001}
+
+#: Shows viewers a patient's beats, each once; returns at once.
+ShowBeats = Callable[[str, Beats], None]
 
 _log = structlog.get_logger(__name__)
 
@@ -58,11 +70,11 @@ class _Patient:
         self.due_at = -inf
         self.heard_at = self.looked_at = -inf
 
-    def take_oldest(self) -> Waveform:
-        """The frame that came first, which is taken out."""
-        _, oldest = self.frames.popleft()
+    def take_oldest(self) -> tuple[float, Waveform]:
+        """The frame that came first, which is taken out, and when it came."""
+        heard_at, oldest = self.frames.popleft()
         self.waiting_samples -= oldest.samples.length * len(oldest.leads)
-        return oldest
+        return heard_at, oldest
 
 
 class EcgMonitor:
@@ -74,13 +86,17 @@ class EcgMonitor:
     seconds of signal are examined as one.
     """
 
-    def __init__(self, record: RecordRates, metrics: Metrics, *, most_patients: int = MOST_PATIENTS) -> None:
+    def __init__(
+        self, record: RecordRates, show: ShowBeats, metrics: Metrics, *, most_patients: int = MOST_PATIENTS
+    ) -> None:
+        self._show = show
         self._metrics = metrics
         self._most_patients = most_patients
         self._teller = Teller(record, metrics)
         self._patients: dict[str, _Patient] = {}
         self._due: deque[_Patient] = deque()
         self._came_due = asyncio.Event()
+        self._catches_up_until = inf
 
     def __len__(self) -> int:
         """How many patients it follows."""
@@ -105,7 +121,8 @@ class EcgMonitor:
         for waveform in frames:
             patient.frames.append((now, waveform))
             patient.waiting_samples += waveform.samples.length * len(waveform.leads)
-        while patient.waiting_samples > MOST_WAITING and len(patient.frames) > 1:
+        most = MOST_WAITING_AT_START if now < self._catches_up_until else MOST_WAITING
+        while patient.waiting_samples > most and len(patient.frames) > 1:
             patient.take_oldest()
             self._metrics.ecg_skipped.labels(what="frames").inc()
         if not patient.is_due:
@@ -119,7 +136,12 @@ class EcgMonitor:
     async def run(self) -> None:
         """Examine and tell for ever; until the first ECG comes, nothing is loaded and nothing runs."""
         await self._any_due()
-        module = await anyio.to_thread.run_sync(import_module, "app.modules.vitals.ecg.heart")
+        try:
+            module = await anyio.to_thread.run_sync(import_module, "app.modules.vitals.ecg.heart")
+        finally:
+            # One that cannot be loaded is tried again for ever, and must not have ever more wait for it.
+            loaded_at = asyncio.get_running_loop().time()
+            self._catches_up_until = min(self._catches_up_until, loaded_at + CATCH_UP_SECONDS)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._teller.run)
             tasks.start_soon(self._forget_silent)
@@ -149,18 +171,23 @@ class EcgMonitor:
     def _examine(self, patient: _Patient, heart: Heart) -> None:
         """Examine the next second of a patient, or all that waits where that has waited too long."""
         now = patient.looked_at = asyncio.get_running_loop().time()
-        is_late = bool(patient.frames) and now - patient.frames[0][0] > LATE_SECONDS
+        is_late = now >= self._catches_up_until and bool(patient.frames) and now - patient.frames[0][0] > LATE_SECONDS
         second = None
         while patient.frames and second is None:
-            frame = patient.take_oldest()
-            started_at = frame.started_at.timestamp()
-            heart.take(frame.leads, frame.sample_rate_hz, started_at, frame.samples, millivolts=_MILLIVOLTS[frame.unit])
+            heard_at, frame = patient.take_oldest()
+            started_at, millivolts = frame.started_at.timestamp(), _MILLIVOLTS[frame.unit]
+            heart.take(
+                frame.leads, frame.sample_rate_hz, started_at, frame.samples, millivolts=millivolts, heard_at=heard_at
+            )
             is_complete = not is_late and started_at + frame.samples.length / frame.sample_rate_hz >= heart.due_at
             if is_complete or not patient.frames:
                 second = heart.look()
         patient.due_at = heart.due_at
         if second is not None:
             self._metrics.ecg_beats.inc(len(second.beats))
+            if second.beats:
+                times = tuple(datetime.fromtimestamp(at, UTC) for at in second.beats)
+                self._show(patient.id, Beats(second.quality.lead, times))
             self._teller.put(patient.id, second)
         if patient.frames:
             patient.is_due = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -52,6 +53,8 @@ class Timeline:
         #: Counts every beginning, so that nothing is measured from one line to another.
         self.number = 0
         self._next = begins_at
+        #: When a frame came last, by our own clock: those of two devices differ.
+        self.heard_at = -inf
         self._begin()
 
     def _begin(self) -> None:

@@ -134,6 +134,13 @@ def test_what_is_far_out_counts_sooner_than_what_is_near() -> None:
     assert deep.reasons == [("spo2 below 90, so far that magnitude × duration is 50, limit 50",)]
 
 
+@pytest.mark.parametrize("value", [80, 110])
+def test_two_limits_have_a_burden_on_either_side(value: float) -> None:
+    outside = {"tier": "moderate", "when": {"outside": [90, 100]}, "conditionDelaySeconds": 60, "burden": 50}
+
+    assert Course(rules(outside)).measure([value] * 40).times == [(5, "moderate")]
+
+
 def test_a_burden_is_forgotten_when_the_value_is_normal_again() -> None:
     book = rules(low(conditionDelaySeconds=60, burden=50))
 
@@ -256,6 +263,15 @@ def test_news2_alarms_at_a_total_and_at_a_single_three_on_the_patients_own_scale
     assert hypercapnic.times == []
 
 
+def test_a_pulse_that_was_counted_hides_no_newer_heart_rate() -> None:
+    """A counted pulse goes first, for a minute: it holds for 12 hours otherwise (checked so)."""
+    book = rules({"tier": "moderate", "when": {"news2Single": 3}}, sign="news2")
+
+    assert Course(book).at(0, 70, "pulse").at(60, 140, "heart_rate").times == []
+    assert Course(book).at(0, 70, "pulse").at(61, 140, "heart_rate").times == [(61, "moderate")]
+    assert Course(book).at(0, 70, "heart_rate").at(61, 140, "pulse").times == [(61, "moderate")]
+
+
 def test_an_observation_that_is_too_old_has_no_part_in_the_score() -> None:
     book = rules({"tier": "moderate", "when": {"news2Total": 4, "maxAgeSeconds": 60}}, sign="news2")
 
@@ -276,7 +292,13 @@ def test_a_condition_that_other_rules_do_not_know_is_gone() -> None:
     course = Course(rules(low())).measure([89])
     others = load_rules()
 
-    assert [decision.condition.name for decision in course.watch.adopt(others, spo2_scale=1)] == ["watched"]
+    def gone() -> list[str]:
+        return [decision.condition.name for decision in course.watch.adopt(others, spo2_scale=1)]
+
+    assert gone() == ["watched"]
+    assert gone() == ["watched"], "the first time, the database may have been away"
+    course.watch.reported("watched", Tier.MODERATE, is_present=False)
+    assert gone() == [], "it has latched"
 
 
 def test_a_patients_own_limit_takes_the_place_of_the_rules() -> None:

@@ -282,3 +282,19 @@ def test_whatever_comes_nothing_is_raised(
     for leads, rate_hz, at, values, times in sent:
         heart.take(leads, rate_hz, BEGAN + at, Numbers((tuple(values * times),) * len(leads)))
         heart.look()
+
+
+@pytest.mark.parametrize("ahead_seconds", [5, 30, 59])
+def test_one_frame_of_another_device_whose_clock_is_ahead_hides_no_asystole(ahead_seconds: float) -> None:
+    """With the devices' clocks to say which lead is gone, none is found at 30 and 59 s (seen); at 5 s it is."""
+    signal = np.concatenate([SIGNAL, quiet(8, RATE)])
+    heart, seconds = Heart(), []
+    for number, (started_at, samples) in enumerate(frames([signal], RATE, of_50_ms(RATE))):
+        if number == 300:
+            other = counts([quiet(0.1, RATE)])
+            heart.take((None,), RATE, started_at + ahead_seconds, other, heard_at=started_at)
+        heart.take(("II",), RATE, started_at, samples, heard_at=started_at)
+        if (second := heart.look()) is not None:
+            seconds.append(second)
+    first = next(second for second in seconds if second.is_asystole)
+    assert first.at - BEGAN - SECONDS < 5

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,14 +9,16 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import numpy as np
 import pytest
 
 from app.core.metrics import Metrics
-from app.modules.vitals.ecg.monitor import MOST_WAITING, EcgMonitor
+from app.modules.vitals.ecg import monitor
+from app.modules.vitals.ecg.monitor import MOST_WAITING, MOST_WAITING_AT_START, EcgMonitor
 from app.modules.vitals.ecg.teller import MOST_WAITING as MOST_WAITING_SECONDS
-from app.modules.vitals.frames import Waveform
+from app.modules.vitals.frames import Beats, Waveform
 from app.modules.vitals.samples import Numbers
-from tests.modules.vitals.ecg.player import BEGAN, Signal, beats, ecg, frames, of_50_ms
+from tests.modules.vitals.ecg.player import BEGAN, Signal, beats, counts, ecg, frames, of_50_ms, quiet
 from tests.servers import until
 
 pytestmark = pytest.mark.anyio
@@ -33,6 +36,7 @@ class Notebook:
     """Writes down what it is told; a rate of the patient at the gate only when that is open."""
 
     rates: list[tuple[str, float, datetime]] = field(default_factory=list)
+    beats: list[tuple[str, Beats]] = field(default_factory=list)
     qualities: list[tuple[str, str | None, str, str | None]] = field(default_factory=list)
     asystoles: list[tuple[str, bool, datetime]] = field(default_factory=list)
     gate: anyio.Event | None = None
@@ -42,6 +46,9 @@ class Notebook:
         if self.gate is not None and patient_id == PATIENT:
             await self.gate.wait()
         self.rates += [(patient_id, per_minute, measured_at) for per_minute, measured_at in rates]
+
+    def show(self, patient_id: str, beats: Beats) -> None:
+        self.beats.append((patient_id, beats))
 
     async def quality(self, patient_id: str, lead: str | None, state: str, reason: str | None, at: datetime) -> None:
         self.qualities.append((patient_id, lead, state, reason))
@@ -59,7 +66,7 @@ class Bedside:
     def __init__(self) -> None:
         self.notebook = Notebook()
         self.metrics = Metrics()
-        self.monitor = EcgMonitor(self.notebook.take, self.metrics, most_patients=3)
+        self.monitor = EcgMonitor(self.notebook.take, self.notebook.show, self.metrics, most_patients=3)
         self.monitor.tell(self.notebook)
 
     def count(self, name: str, **labels: str) -> float:
@@ -111,6 +118,45 @@ async def test_rate_quality_and_asystole_are_told_and_what_does_not_change_is_to
     assert times == [pytest.approx(round(at), abs=0.001) for at in times]
     last_beat = beats(75, until=20)[-1]
     assert 4 <= notebook.asystoles[-1][2].timestamp() - BEGAN - last_beat <= 6
+
+
+async def test_one_frame_of_another_device_whose_clock_is_ahead_hides_no_asystole(bedside: Bedside) -> None:
+    """Fails when the heart is not told when frames came (checked so)."""
+    async with bedside.running():
+        await bedside.send(heart_of(75, seconds=15))
+        ahead = datetime.fromtimestamp(BEGAN + 15 + 59, UTC)
+        of_other = Waveform("ecg", RATE, (None,), counts([quiet(0.1, RATE)]), "mV", ahead)
+        bedside.monitor.take(PATIENT, [(of_other, 0.0)])
+        await bedside.send(ecg(beats(75, until=15), 25, RATE), since=15)
+        await until(lambda: [present for _, present, _ in bedside.notebook.asystoles] == [False, True])
+
+
+async def test_each_beat_is_shown_once_with_its_lead(bedside: Bedside) -> None:
+    notebook = bedside.notebook
+    async with bedside.running():
+        await bedside.send(heart_of(75, seconds=30))
+        await until(lambda: notebook.rates[-1:] and notebook.rates[-1][2].timestamp() > BEGAN + 29)
+    assert {(patient_id, told.lead) for patient_id, told in notebook.beats} == {(PATIENT, "II")}
+    shown = [at.timestamp() - BEGAN for _, told in notebook.beats for at in told.times]
+    # A second of signal has the last word on beats up to 0.3 s before its end.
+    assert shown == pytest.approx([at for at in beats(75, until=30) if at <= 29.7], abs=0.02)
+    assert len(shown) == bedside.count("tocsin_ecg_beats_total")
+    # The first message has those of the seconds in which there was too little signal, and each other one its own.
+    assert max(len(told.times) for _, told in notebook.beats[1:]) <= 2
+
+
+async def test_while_the_signal_is_bad_no_beat_is_shown(bedside: Bedside) -> None:
+    signal = heart_of(75, seconds=30)
+    bad = slice(round(12 * RATE), round(20 * RATE))
+    signal[bad] = quiet(8, RATE, noise=1)
+    async with bedside.running():
+        await bedside.send(signal)
+        await until(lambda: bedside.notebook.rates[-1:] and bedside.notebook.rates[-1][2].timestamp() > BEGAN + 29)
+    assert (PATIENT, "II", "bad", "noise") in bedside.notebook.qualities
+    shown = [at.timestamp() - BEGAN for _, told in bedside.notebook.beats for at in told.times]
+    assert [at for at in shown if 14 < at < 20] == []
+    assert min(shown) < 12
+    assert max(shown) > 28
 
 
 async def test_other_waveforms_are_passed_over(bedside: Bedside) -> None:
@@ -169,25 +215,94 @@ async def test_a_patient_whose_news_wait_holds_up_nobody_else(bedside: Bedside) 
         assert {patient for patient, _, _ in bedside.notebook.rates} == {"P2"}
 
 
-async def test_signal_that_comes_faster_than_it_is_examined_is_bounded_and_counted(bedside: Bedside) -> None:
+async def test_signal_that_comes_faster_than_it_is_examined_is_bounded_and_counted(
+    bedside: Bedside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor, "CATCH_UP_SECONDS", 0)
     minutes = 5
-    await bedside.send(heart_of(75, seconds=60 * minutes), at_once=True)
-    assert bedside.count("tocsin_ecg_skipped_total", what="frames") == pytest.approx(
-        (60 * minutes * RATE - MOST_WAITING) / 12.5, abs=2
-    )
     async with bedside.running():
+        await bedside.send(heart_of(75, seconds=8))
+        await until(lambda: bedside.notebook.rates)
+        await bedside.send(heart_of(75, seconds=60 * minutes), since=8, at_once=True)
+        assert bedside.count("tocsin_ecg_skipped_total", what="frames") == pytest.approx(
+            ((60 * minutes - 8) * RATE - MOST_WAITING) / 12.5, abs=25
+        )
         await until(
             lambda: bedside.notebook.rates[-1:] and bedside.notebook.rates[-1][2].timestamp() > BEGAN + 60 * minutes - 1
         )
+
+
+async def test_of_what_comes_while_the_analysis_is_loaded_each_second_is_examined(
+    bedside: Bedside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fails without `MOST_WAITING_AT_START`, and where what has waited is late (checked so, each)."""
+    monkeypatch.setattr(monitor, "LATE_SECONDS", 0)
+    seconds = 250
+    assert seconds * RATE > MOST_WAITING
+    await bedside.send(heart_of(75, seconds=seconds), at_once=True)
+    async with bedside.running():
+        await until(
+            lambda: bedside.notebook.rates[-1:] and bedside.notebook.rates[-1][2].timestamp() > BEGAN + seconds - 1
+        )
+    times = [round(at.timestamp() - BEGAN) for _, _, at in bedside.notebook.rates]
+    assert times == list(range(times[0], seconds + 1))
+    assert times[0] < 10
+    assert bedside.count("tocsin_ecg_skipped_total", what="frames") == 0
+
+
+async def test_what_has_waited_too_long_is_examined_as_one(bedside: Bedside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor, "CATCH_UP_SECONDS", 0)
+    monkeypatch.setattr(monitor, "LATE_SECONDS", 0)
+    async with bedside.running():
+        await bedside.send(heart_of(75, seconds=8))
+        await until(lambda: bedside.notebook.rates)
+        await bedside.send(heart_of(75, seconds=60), since=8, at_once=True)
+        await until(lambda: bedside.notebook.rates[-1][2].timestamp() > BEGAN + 59)
+    later = [at for _, _, at in bedside.notebook.rates if at.timestamp() > BEGAN + 9]
+    assert len(later) == 1
+
+
+def minutes_of_signal(minutes: int) -> Iterator[Waveform]:
+    """In frames of 4 s, a thousand samples each."""
+    samples = counts([np.zeros(1000)])
+    for number in range(15 * minutes):
+        yield Waveform("ecg", RATE, ("II",), samples, "mV", datetime.fromtimestamp(BEGAN + 4 * number, UTC))
+
+
+async def test_what_waits_for_the_analysis_to_be_loaded_is_bounded_and_counted(bedside: Bedside) -> None:
+    for waveform in minutes_of_signal(130):
+        bedside.monitor.take(PATIENT, [(waveform, 0.0)])
+    left_out = bedside.count("tocsin_ecg_skipped_total", what="frames")
+    assert left_out == 130 * 15 - MOST_WAITING_AT_START / 1000
+
+
+async def test_no_more_than_usual_waits_for_an_analysis_that_cannot_be_loaded(
+    bedside: Bedside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor, "CATCH_UP_SECONDS", 0)
+    monkeypatch.setitem(sys.modules, "app.modules.vitals.ecg.heart", None)
+    for waveform in minutes_of_signal(5):
+        bedside.monitor.take(PATIENT, [(waveform, 0.0)])
+    with pytest.raises(ImportError):
+        await bedside.monitor.run()
+    for waveform in minutes_of_signal(1):
+        bedside.monitor.take(PATIENT, [(waveform, 0.0)])
+    left_out = bedside.count("tocsin_ecg_skipped_total", what="frames")
+    assert left_out == 6 * 15 - MOST_WAITING / 1000
 
 
 async def test_patients_who_send_nothing_any_more_are_forgotten_and_that_is_told(bedside: Bedside) -> None:
     async with bedside.running():
         await bedside.send(heart_of(75, seconds=8))
         await until(lambda: bedside.notebook.rates)
-        bedside.monitor.forget_silent(anyio.current_time() + 1)
+
+        def is_forgotten() -> bool:
+            # Nobody is while there is signal to be examined.
+            bedside.monitor.forget_silent(anyio.current_time() + 1)
+            return len(bedside.monitor) == 0
+
+        await until(is_forgotten)
         await until(lambda: bedside.notebook.qualities[-1] == (PATIENT, "II", "unknown", None))
-    assert len(bedside.monitor) == 0
 
 
 async def test_no_more_patients_are_followed_than_there_is_room_for(bedside: Bedside) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from app.main import wire
 from app.modules.vitals.decoding import decode_msgpack
 from app.modules.vitals.ecg.monitor import EcgMonitor
 from app.modules.vitals.frames import Waveform
+from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.service import VitalsService
-from tests.modules.vitals.bedside import FRONTEND, MOBILE, Bed, socket
+from tests.modules.vitals.bedside import FRONTEND, MOBILE, Bed, Socket, socket
 from tests.modules.vitals.ecg.player import BEGAN, beats, ecg, frames, of_50_ms
 from tests.modules.vitals.station import PATIENT, Station
-from tests.servers import PATIENCE_SECONDS, RunningServer
+from tests.servers import PATIENCE_SECONDS, RunningServer, until
 
 pytestmark = pytest.mark.anyio
 
@@ -73,6 +74,36 @@ async def test_a_rate_from_the_ecg_is_stored_shown_and_marked(server: RunningSer
     with anyio.fail_after(PATIENCE_SECONDS):
         while await latest() != [(80, "ecg")]:
             await anyio.lowlevel.checkpoint()
+
+
+async def test_beats_are_shown_to_viewers_who_ask_for_them(server: RunningServer, bed: Bed) -> None:
+    async with (
+        socket(server, FRONTEND, "nurse", patient_id="P1", beats="true") as screen,
+        socket(server, FRONTEND, "nurse", patient_id="P1", beats="true", format="binary") as in_binary,
+        socket(server, FRONTEND, "nurse", patient_id="P1", beats="false") as without,
+        socket(server, MOBILE, "device", patient_id="P1") as device,
+    ):
+        await until(lambda: server.services.get(VitalsViewers).count() == 3)
+        await device.send(*_sent(bed, rate=80, seconds=12))
+        shown = await _until_a_rate(screen)
+        told = [frame for frame in shown if frame.get("event") == "beats"]
+        assert {(frame["patientId"], frame["lead"]) for frame in told} == {("P1", "II")}
+        times = [datetime.fromisoformat(at).timestamp() for frame in told for at in frame["timestamps"]]
+        began = bed.now.timestamp() - 12
+        assert [at - began for at in times] == pytest.approx(beats(80, until=12)[: len(times)], abs=0.02)
+        packed: dict[str, Any] = {}
+        while packed.get("event") != "beats":
+            packed = msgspec.msgpack.decode(await in_binary.connection.recv(decode=False))
+        assert packed == told[0]
+        assert [frame for frame in await _until_a_rate(without) if "event" in frame] == []
+
+
+async def _until_a_rate(screen: Socket) -> list[dict[str, Any]]:
+    """What a viewer is shown up to the first heart rate."""
+    shown = [await screen.next()]
+    while shown[-1].get("type") != "heart_rate":
+        shown.append(await screen.next())
+    return shown
 
 
 async def test_a_rate_from_the_ecg_gives_way_while_the_device_tells_its_own(station: Station) -> None:
