@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from math import inf
 from typing import cast
 
 import anyio
@@ -67,7 +68,7 @@ class DeviceSocket:
         self._frames = self._accepted = self._errors = self._errors_in_a_row = 0
         self._is_due = self._is_held = self._is_awaited = self._has_left = False
         self._close_code = 0
-        self._slow_down_at = float("-inf")
+        self._slow_down_at = -inf
         self._ending: tuple[str, int] | None = None
         self._arrived, self._room, self._took_waveforms = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
@@ -76,6 +77,7 @@ class DeviceSocket:
         """Take frames until the device leaves or the right is over."""
         log = _log.bind(user_id=self._right.principal.user_id)
         log.info("vitals.sender_opened")
+        self._device.heard_at[self] = -inf
         self._sink.owner = self
         try:
             async with anyio.create_task_group() as tasks:
@@ -91,7 +93,7 @@ class DeviceSocket:
             if self._receiver is not None:
                 self._receiver.resume()
             signed_off = self._close_code == NORMAL_CLOSURE
-            self._vitals.device_left(self._device.user_id, self._device.patient_id, signed_off=signed_off)
+            self._leave(signed_off=signed_off)
             reason = self._right.reason or ("signed_off" if signed_off else "disconnected")
             log.info(
                 "vitals.sender_closed",
@@ -100,6 +102,13 @@ class DeviceSocket:
                 errors=self._errors,
                 dropped=self._inbox.dropped,
             )
+
+    def _leave(self, *, signed_off: bool) -> None:
+        """Tell that the device has left, unless it goes on with another socket."""
+        device = self._device
+        del device.heard_at[self]
+        if not device.is_in_use(self._seconds()):
+            self._vitals.device_left(device.user_id, device.patient_id, signed_off=signed_off)
 
     # What arrives.
 
@@ -306,6 +315,7 @@ class DeviceSocket:
 
     def _tell_news(self, frame: Reading | Waveform | LeadStatus, now: float) -> None:
         """Tell that the device is there, if it is time to."""
+        self._device.heard_at[self] = now
         if self._device.is_news(now):
             self._vitals.device_seen(self._device.user_id, self._device.patient_id, measured_at=frame.moment)
 

@@ -7,8 +7,11 @@ from prometheus_client import Counter
 from app.core.metrics import Metrics
 from app.modules.vitals.sequence import Break, Sequence
 
-#: Devices remembered at once; beyond it, the one that came first of those that have not come again is forgotten.
+#: Devices remembered at once; beyond it, of those with no socket the one that came first, and not again, is forgotten.
 MOST_DEVICES = 10_000
+
+#: A socket that has sent something in this time is still in use. One whose connection is dead may stay open longer.
+IN_USE_SECONDS = 10.0
 
 #: Whoever asked to be told that a device is there is told once in so long.
 SEEN_SECONDS = 1.0
@@ -19,16 +22,22 @@ class Device:
 
     Attributes:
         told_at: when it was last told that this device is there; by our clock, in seconds since 1970.
+        heard_at: of each socket that it has open, when something that can be used came there last; by our clock.
     """
 
-    __slots__ = ("_metrics", "patient_id", "sequence", "told_at", "user_id")
+    __slots__ = ("_metrics", "heard_at", "patient_id", "sequence", "told_at", "user_id")
 
     def __init__(self, user_id: str, patient_id: str, metrics: Metrics) -> None:
         self.user_id = user_id
         self.patient_id = patient_id
         self.sequence = Sequence()
         self.told_at = float("-inf")
+        self.heard_at: dict[object, float] = {}
         self._metrics = metrics
+
+    def is_in_use(self, now: float) -> bool:
+        """Whether something has come on one of its open sockets lately."""
+        return any(abs(now - at) < IN_USE_SECONDS for at in self.heard_at.values())
 
     def note(self, number: int) -> None:
         """Note the number of a frame that has just arrived."""
@@ -72,5 +81,6 @@ class Devices:
         device = self._devices.pop(key, None) or Device(user_id, patient_id, self._metrics)
         self._devices[key] = device
         if len(self._devices) > self._limit:
-            del self._devices[next(iter(self._devices))]
+            gone = next((it for it, one in self._devices.items() if not one.heard_at and it != key), key)
+            del self._devices[gone]
         return device

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -131,3 +133,22 @@ async def serving_ward(data_dir: Path, **options: Any) -> AsyncIterator[RunningS
         await running.user("patient", Role.PATIENT, patient_of="P9")
         await running.patient("P1", "nurse", "device")
         yield running
+
+
+def packed(fields: dict[str, Any]) -> bytes:
+    return msgspec.msgpack.encode(fields)
+
+
+def counted(bed: Bed, *rows: list[int], seconds: float = 0, **fields: Any) -> bytes:
+    """A binary frame of an ECG with a lead for each row."""
+    counts = [count for row in rows for count in row]
+    ecg = bed.ecg(seconds=seconds)
+    leads = {} if len(rows) == 1 else {"lead": None, "leads": ["I", "II", "III"][: len(rows)]}
+    return packed({**ecg, "samples": struct.pack(f"<{len(counts)}h", *counts), "scale": 0.001, **leads, **fields})
+
+
+async def unpacked(viewer: Socket) -> dict[str, Any]:
+    """The next binary message."""
+    received = await viewer.connection.recv(decode=False)
+    fields: dict[str, Any] = msgspec.msgpack.decode(received)
+    return fields

@@ -35,3 +35,9 @@ async def impatient(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIter
     direct = request.param != "plain ASGI"
     async with serving_ward(tmp_path, direct=direct, slow_consumer_seconds=0.3) as running:
         yield running
+
+
+@pytest.fixture(params=["direct", "plain ASGI"])
+async def either(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[RunningServer]:
+    async with serving_ward(tmp_path, direct=request.param == "direct") as running:
+        yield running
