@@ -179,9 +179,10 @@ async def test_rates_that_had_to_wait_are_told_in_order_and_of_too_many_the_olde
     seconds = MOST_WAITING_SECONDS + 60
     bedside.notebook.gate = anyio.Event()
     async with bedside.running():
-        await bedside.send(heart_of(75, seconds=8))
+        # A little more than whole seconds: whether the last one is complete must not hang on a rounded number.
+        await bedside.send(heart_of(75, seconds=8.2))
         await until(lambda: bedside.count("tocsin_ecg_beats_total") >= 9)
-        await bedside.send(heart_of(75, seconds=seconds), since=8)
+        await bedside.send(heart_of(75, seconds=seconds + 0.2), since=8.2)
         await until(lambda: bedside.count("tocsin_ecg_beats_total") >= 1.25 * seconds - 2)
         bedside.notebook.gate.set()
         await until(
@@ -198,7 +199,7 @@ async def test_rates_that_had_to_wait_are_told_in_order_and_of_too_many_the_olde
 async def test_a_recording_that_is_played_fast_has_a_rate_for_each_second(bedside: Bedside) -> None:
     """Fails when all that waits is examined as one (checked so)."""
     async with bedside.running():
-        await bedside.send(heart_of(75, seconds=100), at_once=True)
+        await bedside.send(heart_of(75, seconds=100.2), at_once=True)
         await until(lambda: bedside.notebook.rates[-1:] and bedside.notebook.rates[-1][2].timestamp() > BEGAN + 99)
     times = [round(at.timestamp() - BEGAN) for _, _, at in bedside.notebook.rates]
     assert times == list(range(times[0], 101))
@@ -239,7 +240,7 @@ async def test_of_what_comes_while_the_analysis_is_loaded_each_second_is_examine
     monkeypatch.setattr(monitor, "LATE_SECONDS", 0)
     seconds = 250
     assert seconds * RATE > MOST_WAITING
-    await bedside.send(heart_of(75, seconds=seconds), at_once=True)
+    await bedside.send(heart_of(75, seconds=seconds + 0.2), at_once=True)
     async with bedside.running():
         await until(
             lambda: bedside.notebook.rates[-1:] and bedside.notebook.rates[-1][2].timestamp() > BEGAN + seconds - 1
@@ -256,7 +257,7 @@ async def test_what_has_waited_too_long_is_examined_as_one(bedside: Bedside, mon
     async with bedside.running():
         await bedside.send(heart_of(75, seconds=8))
         await until(lambda: bedside.notebook.rates)
-        await bedside.send(heart_of(75, seconds=60), since=8, at_once=True)
+        await bedside.send(heart_of(75, seconds=60.2), since=8, at_once=True)
         await until(lambda: bedside.notebook.rates[-1][2].timestamp() > BEGAN + 59)
     later = [at for _, _, at in bedside.notebook.rates if at.timestamp() > BEGAN + 9]
     assert len(later) == 1
