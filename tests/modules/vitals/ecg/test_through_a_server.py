@@ -84,18 +84,34 @@ async def test_beats_are_shown_to_viewers_who_ask_for_them(server: RunningServer
         socket(server, MOBILE, "device", patient_id="P1") as device,
     ):
         await until(lambda: server.services.get(VitalsViewers).count() == 3)
-        await device.send(*_sent(bed, rate=80, seconds=12))
-        shown = await _until_a_rate(screen)
+        shown: list[dict[str, Any]] = []
+        shown_without: list[dict[str, Any]] = []
+        packed: dict[str, Any] = {}
+
+        async def watch(viewer: Socket, seen: list[dict[str, Any]]) -> None:
+            seen += await _until_a_rate(viewer)
+
+        async def watch_in_binary() -> None:
+            while packed.get("event") != "beats":
+                packed.clear()
+                packed.update(msgspec.msgpack.decode(await in_binary.connection.recv(decode=False)))
+
+        # All of them read while it is sent: a viewer who does not would be made to skip some.
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch, screen, shown)
+            tasks.start_soon(watch, without, shown_without)
+            tasks.start_soon(watch_in_binary)
+            frames = _sent(bed, rate=80, seconds=12)
+            for first in range(0, len(frames), 20):
+                await device.send(*frames[first : first + 20])
+                await device.flush()
         told = [frame for frame in shown if frame.get("event") == "beats"]
         assert {(frame["patientId"], frame["lead"]) for frame in told} == {("P1", "II")}
         times = [datetime.fromisoformat(at).timestamp() for frame in told for at in frame["timestamps"]]
         began = bed.now.timestamp() - 12
         assert [at - began for at in times] == pytest.approx(beats(80, until=12)[: len(times)], abs=0.02)
-        packed: dict[str, Any] = {}
-        while packed.get("event") != "beats":
-            packed = msgspec.msgpack.decode(await in_binary.connection.recv(decode=False))
         assert packed == told[0]
-        assert [frame for frame in await _until_a_rate(without) if "event" in frame] == []
+        assert [frame for frame in shown_without if frame.get("event") == "beats"] == []
 
 
 async def _until_a_rate(screen: Socket) -> list[dict[str, Any]]:
