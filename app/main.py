@@ -95,12 +95,13 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
         RulesFileError: the rules cannot be used.
     """
     services = Services()
-    clock = services.add(Clock, clock or SystemClock())  # type: ignore[type-abstract]
+    clock = services.add(Clock, clock or SystemClock())
     services.add(Settings, settings)
     metrics = services.add(Metrics, Metrics())
     units = {name: sign.unit for name, sign in NUMERICS.items()}
     rules = services.add(ActiveRules, ActiveRules(settings.rules_file, units, clock, metrics))
-    bus = services.add(Bus, InProcessBus())  # type: ignore[type-abstract]
+    bus: Bus = InProcessBus()
+    services.add(Bus, bus)
     db = services.add(Database, Database(settings.sqlalchemy_url))
     access = services.add(AccessChanges, AccessChanges(db, bus, poll_seconds=settings.log_poll_seconds))
 
@@ -109,7 +110,8 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     care_team = services.add(CareTeamService, CareTeamService(db, access, patients, users, clock))
     signer = TokenSigner(secret_key(settings))
     auth = services.add(AuthService, AuthService(db, access, users, patients, signer, settings, clock, metrics))
-    services.add(Authenticator, auth)  # type: ignore[type-abstract]
+    authenticator: Authenticator = auth
+    services.add(Authenticator, authenticator)
 
     log = StoredLog(db)
     tail = services.add(LogTail, LogTail(log, bus, poll_seconds=settings.log_poll_seconds))

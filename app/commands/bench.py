@@ -13,12 +13,16 @@ from app.commands.ending import end
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def bench(arguments: Sequence[str]) -> None:
-    """Run `python -m bench` with these arguments, and end with its status."""
-    if not (ROOT / "bench" / "__main__.py").is_file():
+def bench(arguments: Sequence[str], root: Path = ROOT) -> None:
+    """Run `python -m bench` with these arguments, and end with its status.
+
+    Args:
+        root: where the benchmarks are, in a checkout.
+    """
+    if not (root / "bench" / "__main__.py").is_file():
         end("the benchmarks are part of the repository: run this from a checkout of it", status=1)
     # Not from the root of the repository, so that paths among the arguments mean what they say.
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-m", "bench", *arguments]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path})
     while True:

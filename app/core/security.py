@@ -226,7 +226,7 @@ async def authenticate(connection: HTTPConnection, *, allow_query: bool = False)
     """
     services = services_of(connection)
     token = presented_token(connection, services.get(Settings), allow_query=allow_query)
-    return await services.get(Authenticator).authenticate(token)  # type: ignore[type-abstract]
+    return await services.get(Authenticator).authenticate(token)
 
 
 # What the interface description says of `presented_token`; they let everybody pass.

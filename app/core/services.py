@@ -6,6 +6,7 @@ below a router knows that this registry exists.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fastapi import Depends
@@ -13,20 +14,23 @@ from starlette.requests import HTTPConnection
 
 T = TypeVar("T")
 
+#: A class or a protocol: `type[T]` would leave out what cannot be made an instance of.
+Kind = Callable[..., T]
+
 
 class Services:
     """One instance per type, filled once when the application is wired."""
 
     def __init__(self) -> None:
-        self._instances: dict[type, Any] = {}
+        self._instances: dict[Kind[Any], Any] = {}
 
-    def add(self, kind: type[T], instance: T) -> T:
+    def add(self, kind: Kind[T], instance: T) -> T:
         if kind in self._instances:
             raise ValueError(f"{kind.__name__} is wired twice")
         self._instances[kind] = instance
         return instance
 
-    def get(self, kind: type[T]) -> T:
+    def get(self, kind: Kind[T]) -> T:
         found: T = self._instances[kind]
         return found
 
@@ -37,7 +41,7 @@ def services_of(connection: HTTPConnection) -> Services:
     return found
 
 
-def service(kind: type[T]) -> Any:
+def service(kind: Kind[T]) -> Any:
     """A FastAPI dependency that hands the route the application's instance of `kind`."""
 
     # A coroutine, because the framework sends any other dependency through a thread.

@@ -16,25 +16,32 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 
 
-async def keep_running(name: str, work: Callable[[], Awaitable[None]], metrics: Metrics) -> None:
+async def keep_running(
+    name: str,
+    work: Callable[[], Awaitable[None]],
+    metrics: Metrics,
+    *,
+    first_pause_seconds: float = FIRST_PAUSE_SECONDS,
+    longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
+) -> None:
     """Run `work` for ever: an error is logged and counted, and it is started again after a pause.
 
     A database that is gone for a minute must not end the worker that escalates alerts; the pause
-    doubles up to 5 s, and starts small again after each run that lasted longer than that.
+    doubles up to the longest, and starts small again after each run that lasted longer than that.
     """
-    pause_seconds = FIRST_PAUSE_SECONDS
+    pause_seconds = first_pause_seconds
     while True:
         started = anyio.current_time()
         try:
             await work()
             return
         except Exception:
-            if anyio.current_time() - started > LONGEST_PAUSE_SECONDS:
-                pause_seconds = FIRST_PAUSE_SECONDS
+            if anyio.current_time() - started > longest_pause_seconds:
+                pause_seconds = first_pause_seconds
             metrics.worker_failures.labels(worker=name).inc()
             _log.exception("worker.failed", worker=name, retry_in_seconds=pause_seconds)
         await anyio.sleep(pause_seconds)
-        pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
+        pause_seconds = min(pause_seconds * 2, longest_pause_seconds)
 
 
 def until_beat(period_seconds: float) -> float:

@@ -31,12 +31,9 @@ def test_it_gives_the_status_of_the_benchmark(capfd: pytest.CaptureFixture[str])
     assert "'nobody' is none of nchan, floor" in capfd.readouterr().err
 
 
-def test_an_installed_package_says_where_the_benchmarks_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(command, "ROOT", tmp_path)
+def test_an_installed_package_says_where_the_benchmarks_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        command.bench(["fanout"])
+        command.bench(["fanout"], root=tmp_path)
     assert ended.value.code == 1
     assert capsys.readouterr().err == (
         "tocsin: the benchmarks are part of the repository: run this from a checkout of it\n"

@@ -15,7 +15,8 @@ import uvloop
 from structlog.testing import capture_logs
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.core.direct import DirectStream, LendingSocketProtocol, guard, protocols
+from app.core.direct import DirectStream, LendingSocketProtocol, protocols
+from app.core.direct.guard import RELIED_ON
 from app.core.limits import ConnectionLimits
 from app.core.metrics import Metrics
 from tests.modules.alerts.steps import STREAM, alert_socket, directly_or_not, nurse_and_admin
@@ -212,13 +213,10 @@ def test_with_the_uvicorn_that_is_installed_connections_are_given_away_and_lent(
     assert chosen["ws"] is LendingSocketProtocol
 
 
-def test_a_uvicorn_that_lacks_what_is_relied_on_is_used_as_it_is_with_one_line_that_names_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    relied_on = (*guard._RELIED_ON, (HttpToolsProtocol.connection_made, {"transport", "a_new_name"}))
-    monkeypatch.setattr(guard, "_RELIED_ON", relied_on)
+def test_a_uvicorn_that_lacks_what_is_relied_on_is_used_as_it_is_with_one_line_that_names_it() -> None:
+    relied_on = (*RELIED_ON, (HttpToolsProtocol.connection_made, {"transport", "a_new_name"}))
     with capture_logs() as logs:
-        chosen = protocols(limits())
+        chosen = protocols(limits(), relied_on)
 
     assert chosen == {"http": "httptools", "ws": "websockets-sansio"}
     assert [(line["event"], line["missing"]) for line in logs] == [
@@ -226,9 +224,8 @@ def test_a_uvicorn_that_lacks_what_is_relied_on_is_used_as_it_is_with_one_line_t
     ]
 
 
-async def test_the_server_works_with_what_it_falls_back_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "_RELIED_ON", ((HttpToolsProtocol.connection_made, {"a_new_name"}),))
-    async with serving(tmp_path) as server:
+async def test_the_server_works_with_what_it_falls_back_to(tmp_path: Path) -> None:
+    async with serving(tmp_path, direct=False) as server:
         await nurse_and_admin(server)
         socket = alert_socket(server, "nurse", role="nurse", patient_id="P1")
         async with server.stream("nurse") as stream, socket as by_socket:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
-import pytest
 from structlog.testing import capture_logs
 
-from app.core import tasks
 from app.core.metrics import Metrics
 from app.core.tasks import keep_running
 
@@ -52,14 +52,13 @@ async def test_work_is_started_again_after_an_error_which_is_logged_and_counted(
     assert [(line["event"], line["worker"]) for line in logs] == [("worker.failed", "escalation")] * 2
 
 
-async def test_the_pause_doubles_with_each_error_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "FIRST_PAUSE_SECONDS", 0.02)
-    monkeypatch.setattr(tasks, "LONGEST_PAUSE_SECONDS", 0.05)
+async def test_the_pause_doubles_with_each_error_up_to_the_longest() -> None:
     worker = Worker(fails=4)
+    running = partial(keep_running, first_pause_seconds=0.02, longest_pause_seconds=0.05)
 
     with capture_logs() as logs:
         async with anyio.create_task_group() as group:
-            group.start_soon(keep_running, "escalation", worker.work, Metrics())
+            group.start_soon(running, "escalation", worker.work, Metrics())
             with anyio.fail_after(PATIENCE_SECONDS):
                 await worker.is_working.wait()
             group.cancel_scope.cancel()
@@ -71,10 +70,10 @@ async def test_the_pause_doubles_with_each_error_up_to_the_longest(monkeypatch: 
     assert all(wait >= pause - 0.005 for wait, pause in zip(waited, told, strict=True))
 
 
-async def test_a_run_that_lasted_starts_the_pauses_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_that_lasted_starts_the_pauses_anew() -> None:
     """Fails when the pause only grows (checked by taking the reset out)."""
-    monkeypatch.setattr(tasks, "FIRST_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(tasks, "LONGEST_PAUSE_SECONDS", 0.05)
+    longest_pause_seconds = 0.05
+    running = partial(keep_running, first_pause_seconds=0.01, longest_pause_seconds=longest_pause_seconds)
     runs = 0
     is_working = anyio.Event()
 
@@ -83,7 +82,7 @@ async def test_a_run_that_lasted_starts_the_pauses_anew(monkeypatch: pytest.Monk
         runs += 1
         if runs == 4:
             began = anyio.current_time()
-            while anyio.current_time() <= began + tasks.LONGEST_PAUSE_SECONDS:
+            while anyio.current_time() <= began + longest_pause_seconds:
                 await anyio.lowlevel.checkpoint()
         if runs == 6:
             is_working.set()
@@ -92,7 +91,7 @@ async def test_a_run_that_lasted_starts_the_pauses_anew(monkeypatch: pytest.Monk
 
     with capture_logs() as logs:
         async with anyio.create_task_group() as group:
-            group.start_soon(keep_running, "escalation", work, Metrics())
+            group.start_soon(running, "escalation", work, Metrics())
             with anyio.fail_after(PATIENCE_SECONDS):
                 await is_working.wait()
             group.cancel_scope.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -16,8 +17,10 @@ from app.core.direct.streams import StreamingProtocol
 from app.core.limits import ConnectionLimits
 from app.core.pace import RequestPace
 
+ReliedOn = Sequence[tuple[Callable[..., Any], Set[str]]]
+
 #: What is relied on in this package, as those names that the functions of uvicorn mention.
-_RELIED_ON = (
+RELIED_ON: ReliedOn = (
     (HttpToolsProtocol.__init__, {"connections", "transport", "flow", "pipeline", "cycle", "parser"}),
     (HttpToolsProtocol.on_message_begin, {"scope"}),
     (HttpToolsProtocol.on_headers_complete, {"_start_asgi_task"}),
@@ -36,11 +39,11 @@ _RELIED_ON = (
 _log = structlog.get_logger(__name__)
 
 
-def protocols(limits: ConnectionLimits) -> dict[str, Any]:
+def protocols(limits: ConnectionLimits, relied_on: ReliedOn = RELIED_ON) -> dict[str, Any]:
     """What to give to `uvicorn.Config`: the extended protocols, or uvicorn's own where it has changed too much."""
     missing = [
         f"{function.__qualname__}: {name}"
-        for function, names in _RELIED_ON
+        for function, names in relied_on
         for name in sorted(names - set(function.__code__.co_names))
     ]
     if missing:

@@ -124,8 +124,8 @@ class StreamingProtocol(HttpToolsProtocol):
         self._pace = pace
         self._refusal: LimitReached | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast(asyncio.Transport, transport))
         self._refusal = self._limits.refuse_connection(len(self.connections))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -168,5 +168,6 @@ class StreamingProtocol(HttpToolsProtocol):
         self.connections.discard(self)
         stream = DirectStream(self.transport, self.connections)
         # These refer to one another in circles, which only the garbage collector would find.
-        self.parser = self.cycle = self.scope = self.headers = self.transport = self.flow = None  # type: ignore[assignment]
+        for name in ("parser", "cycle", "scope", "headers", "transport", "flow"):
+            setattr(self, name, None)
         return stream

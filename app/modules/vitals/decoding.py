@@ -55,11 +55,11 @@ _Leads = tuple[str, ...] | None
 _Each = float | tuple[float, ...]
 
 
-class Packed(msgspec.Struct, gc=False):
+class Packed(msgspec.Struct, gc=False, rename={"sample_rate": "sampleRate"}):
     """What a device sends twenty times a second: the fields of a waveform, of the right types and not checked."""
 
     type: str
-    sampleRate: float  # noqa: N815
+    sample_rate: float
     samples: bytes
     scale: _Each
     timestamp: Any
@@ -174,7 +174,7 @@ def read_packed(it: Packed, data: bytes) -> Waveform:
     Raises:
         FrameError: it cannot be used.
     """
-    head, fields = _known_head(it.type, it.sampleRate, it.unit, it.lead, it.leads, it.scale, it.offset)
+    head, fields = _known_head(it.type, it.sample_rate, it.unit, it.lead, it.leads, it.scale, it.offset)
     if data[0] - _SHORT_MAP != fields + (it.seq is not None) or it.timestamp is None:
         # There is a field that nobody knows, one that is there twice, or one that says nothing.
         return cast(Waveform, _read_map(data))

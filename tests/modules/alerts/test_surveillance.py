@@ -21,7 +21,7 @@ class Bedside:
 
     def __init__(self, server: RunningServer) -> None:
         self._server = server
-        self._next = server.services.get(Clock).now() - timedelta(seconds=100)  # type: ignore[type-abstract]
+        self._next = server.services.get(Clock).now() - timedelta(seconds=100)
 
     async def send(self, value: float, count: int) -> None:
         readings = []

@@ -16,7 +16,7 @@ WARD = "/api/v1/units/ward-2/limits"
 
 
 def now(server: RunningServer) -> datetime:
-    return server.services.get(Clock).now()  # type: ignore[type-abstract]
+    return server.services.get(Clock).now()
 
 
 def one(condition: str, tier: str, limit: float) -> dict[str, Any]:

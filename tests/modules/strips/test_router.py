@@ -190,7 +190,7 @@ async def test_the_strip_of_an_alert_is_what_the_device_sent_in_each_form(
 
 async def test_seven_real_seconds_complete_a_strip(tmp_path: Path) -> None:
     async with serving_ward(tmp_path) as server, socket(server, MOBILE, "device", patient_id="P1") as device:
-        now = server.services.get(Clock).now  # type: ignore[type-abstract]
+        now = server.services.get(Clock).now
         began_at = now() - timedelta(seconds=12)
         monitor = Monitor(device, began_at)
         await monitor.send_until(now())

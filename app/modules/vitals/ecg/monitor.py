@@ -84,14 +84,26 @@ class EcgMonitor:
     everybody else's turn in between: that holds the loop for a quarter of a millisecond. A thread was
     measured to cost a tenth more and to spare the loop little. When there is too little time, several
     seconds of signal are examined as one.
+
+    Args:
+        late_seconds: see `LATE_SECONDS`; `catch_up_seconds` likewise.
     """
 
     def __init__(
-        self, record: RecordRates, show: ShowBeats, metrics: Metrics, *, most_patients: int = MOST_PATIENTS
+        self,
+        record: RecordRates,
+        show: ShowBeats,
+        metrics: Metrics,
+        *,
+        most_patients: int = MOST_PATIENTS,
+        late_seconds: float = LATE_SECONDS,
+        catch_up_seconds: float = CATCH_UP_SECONDS,
     ) -> None:
         self._show = show
         self._metrics = metrics
         self._most_patients = most_patients
+        self._late_seconds = late_seconds
+        self._catch_up_seconds = catch_up_seconds
         self._teller = Teller(record, metrics)
         self._patients: dict[str, _Patient] = {}
         self._due: deque[_Patient] = deque()
@@ -141,7 +153,7 @@ class EcgMonitor:
         finally:
             # One that cannot be loaded is tried again for ever, and must not have ever more wait for it.
             loaded_at = asyncio.get_running_loop().time()
-            self._catches_up_until = min(self._catches_up_until, loaded_at + CATCH_UP_SECONDS)
+            self._catches_up_until = min(self._catches_up_until, loaded_at + self._catch_up_seconds)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._teller.run)
             tasks.start_soon(self._forget_silent)
@@ -171,7 +183,8 @@ class EcgMonitor:
     def _examine(self, patient: _Patient, heart: Heart) -> None:
         """Examine the next second of a patient, or all that waits where that has waited too long."""
         now = patient.looked_at = asyncio.get_running_loop().time()
-        is_late = now >= self._catches_up_until and bool(patient.frames) and now - patient.frames[0][0] > LATE_SECONDS
+        has_caught_up = now >= self._catches_up_until
+        is_late = has_caught_up and bool(patient.frames) and now - patient.frames[0][0] > self._late_seconds
         second = None
         while patient.frames and second is None:
             heard_at, frame = patient.take_oldest()

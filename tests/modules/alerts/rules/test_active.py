@@ -50,7 +50,7 @@ async def server(tmp_path: Path, rules_file: Path) -> AsyncIterator[RunningServe
 
 
 async def measure(server: RunningServer, value: float) -> None:
-    now = server.services.get(Clock).now()  # type: ignore[type-abstract]
+    now = server.services.get(Clock).now()
     body = {"patientId": "P1", "type": "spo2", "value": value, "timestamp": now.isoformat()}
     assert (await server.call("POST", "/api/v1/vitals", "device", body)).status_code == 201
 

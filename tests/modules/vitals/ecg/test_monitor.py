@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from app.core.metrics import Metrics
-from app.modules.vitals.ecg import monitor
 from app.modules.vitals.ecg.monitor import MOST_WAITING, MOST_WAITING_AT_START, EcgMonitor
 from app.modules.vitals.ecg.teller import MOST_WAITING as MOST_WAITING_SECONDS
 from app.modules.vitals.frames import Beats, Waveform
@@ -63,10 +62,10 @@ class Notebook:
 class Bedside:
     """A monitor, and devices that send to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: float) -> None:
         self.notebook = Notebook()
         self.metrics = Metrics()
-        self.monitor = EcgMonitor(self.notebook.take, self.notebook.show, self.metrics, most_patients=3)
+        self.monitor = EcgMonitor(self.notebook.take, self.notebook.show, self.metrics, most_patients=3, **settings)
         self.monitor.tell(self.notebook)
 
     def count(self, name: str, **labels: str) -> float:
@@ -216,10 +215,8 @@ async def test_a_patient_whose_news_wait_holds_up_nobody_else(bedside: Bedside) 
         assert {patient for patient, _, _ in bedside.notebook.rates} == {"P2"}
 
 
-async def test_signal_that_comes_faster_than_it_is_examined_is_bounded_and_counted(
-    bedside: Bedside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(monitor, "CATCH_UP_SECONDS", 0)
+async def test_signal_that_comes_faster_than_it_is_examined_is_bounded_and_counted() -> None:
+    bedside = Bedside(catch_up_seconds=0)
     minutes = 5
     async with bedside.running():
         await bedside.send(heart_of(75, seconds=8))
@@ -233,11 +230,9 @@ async def test_signal_that_comes_faster_than_it_is_examined_is_bounded_and_count
         )
 
 
-async def test_of_what_comes_while_the_analysis_is_loaded_each_second_is_examined(
-    bedside: Bedside, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_of_what_comes_while_the_analysis_is_loaded_each_second_is_examined() -> None:
     """Fails without `MOST_WAITING_AT_START`, and where what has waited is late (checked so, each)."""
-    monkeypatch.setattr(monitor, "LATE_SECONDS", 0)
+    bedside = Bedside(late_seconds=0)
     seconds = 250
     assert seconds * RATE > MOST_WAITING
     await bedside.send(heart_of(75, seconds=seconds + 0.2), at_once=True)
@@ -251,9 +246,8 @@ async def test_of_what_comes_while_the_analysis_is_loaded_each_second_is_examine
     assert bedside.count("tocsin_ecg_skipped_total", what="frames") == 0
 
 
-async def test_what_has_waited_too_long_is_examined_as_one(bedside: Bedside, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(monitor, "CATCH_UP_SECONDS", 0)
-    monkeypatch.setattr(monitor, "LATE_SECONDS", 0)
+async def test_what_has_waited_too_long_is_examined_as_one() -> None:
+    bedside = Bedside(catch_up_seconds=0, late_seconds=0)
     async with bedside.running():
         await bedside.send(heart_of(75, seconds=8))
         await until(lambda: bedside.notebook.rates)
@@ -278,9 +272,9 @@ async def test_what_waits_for_the_analysis_to_be_loaded_is_bounded_and_counted(b
 
 
 async def test_no_more_than_usual_waits_for_an_analysis_that_cannot_be_loaded(
-    bedside: Bedside, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(monitor, "CATCH_UP_SECONDS", 0)
+    bedside = Bedside(catch_up_seconds=0)
     monkeypatch.setitem(sys.modules, "app.modules.vitals.ecg.heart", None)
     for waveform in minutes_of_signal(5):
         bedside.monitor.take(PATIENT, [(waveform, 0.0)])

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,42 +87,44 @@ async def test_beats_are_shown_to_viewers_who_ask_for_them(server: RunningServer
         socket(server, MOBILE, "device", patient_id="P1") as device,
     ):
         await until(lambda: server.services.get(VitalsViewers).count() == 3)
-        shown: list[dict[str, Any]] = []
-        shown_without: list[dict[str, Any]] = []
-        packed: dict[str, Any] = {}
+        seen: dict[Socket, list[dict[str, Any]]] = {screen: [], in_binary: [], without: []}
 
-        async def watch(viewer: Socket, seen: list[dict[str, Any]]) -> None:
-            seen += await _until_a_rate(viewer)
+        async def watch(viewer: Socket) -> None:
+            async for message in viewer.connection:
+                if isinstance(message, str):
+                    seen[viewer].append(json.loads(message))
+                else:
+                    seen[viewer].append(msgspec.msgpack.decode(message))
 
-        async def watch_in_binary() -> None:
-            while packed.get("event") != "beats":
-                packed.clear()
-                packed.update(msgspec.msgpack.decode(await in_binary.connection.recv(decode=False)))
-
-        # All of them read while it is sent: a viewer who does not would be made to skip some.
+        frames = _sent(bed, rate=80, seconds=12)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(watch, screen, shown)
-            tasks.start_soon(watch, without, shown_without)
-            tasks.start_soon(watch_in_binary)
-            frames = _sent(bed, rate=80, seconds=12)
-            for first in range(0, len(frames), 20):
-                await device.send(*frames[first : first + 20])
-                await device.flush()
-        told = [frame for frame in shown if frame.get("event") == "beats"]
+            for viewer in seen:
+                tasks.start_soon(watch, viewer)
+            # No faster than they are read: a viewer that lags skips some, beats as well.
+            for shown in range(8, len(frames) + 1, 8):
+                await device.send(*frames[shown - 8 : shown])
+                await until(partial(_have_been_shown, shown, seen.values()))
+            await until(lambda: all(_rates(its) for its in seen.values()))
+            tasks.cancel_scope.cancel()
+        told = _beats(seen[screen])
         assert {(frame["patientId"], frame["lead"]) for frame in told} == {("P1", "II")}
         times = [datetime.fromisoformat(at).timestamp() for frame in told for at in frame["timestamps"]]
         began = bed.now.timestamp() - 12
         assert [at - began for at in times] == pytest.approx(beats(80, until=12)[: len(times)], abs=0.02)
-        assert packed == told[0]
-        assert [frame for frame in shown_without if frame.get("event") == "beats"] == []
+        assert _beats(seen[in_binary])[0] == told[0]
+        assert _beats(seen[without]) == []
 
 
-async def _until_a_rate(screen: Socket) -> list[dict[str, Any]]:
-    """What a viewer is shown up to the first heart rate."""
-    shown = [await screen.next()]
-    while shown[-1].get("type") != "heart_rate":
-        shown.append(await screen.next())
-    return shown
+def _have_been_shown(frames: int, each: Iterable[list[dict[str, Any]]]) -> bool:
+    return all(sum("samples" in frame for frame in seen) == frames for seen in each)
+
+
+def _rates(seen: list[dict[str, Any]]) -> int:
+    return sum(frame.get("type") == "heart_rate" for frame in seen)
+
+
+def _beats(seen: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [frame for frame in seen if frame.get("event") == "beats"]
 
 
 async def test_a_rate_from_the_ecg_gives_way_while_the_device_tells_its_own(station: Station) -> None:
