@@ -9,28 +9,31 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-
-import structlog
-
-from app.modules.vitals.viewer import Viewer
+from typing import Protocol
 
 #: A slice ends at this age. The invariant is 10 ms; the rest is for what the loop has to do besides in
 #: the same turn.
 SLICE_SECONDS = 0.005
 
-_log = structlog.get_logger(__name__)
+
+class Writer(Protocol):
+    """A viewer, or several, for whom something waits."""
+
+    def write_next(self) -> bool:
+        """Write a little, and answer whether there is more; never raises."""
+        ...
 
 
 class Fanout:
-    """The viewers that have frames to be written, each with one write when its turn comes."""
+    """Those who have something to write, a little of it each when their turn comes."""
 
     def __init__(self) -> None:
-        self._due: deque[Viewer] = deque()
+        self._due: deque[Writer] = deque()
         self._is_scheduled = False
 
-    def add(self, viewer: Viewer) -> None:
-        """Write what waits for a viewer, from the loop's next turn on."""
-        self._due.append(viewer)
+    def add(self, writer: Writer) -> None:
+        """Have it write from the loop's next turn on."""
+        self._due.append(writer)
         self._go_on()
 
     def _go_on(self) -> None:
@@ -42,16 +45,9 @@ class Fanout:
         self._is_scheduled = False
         until = time.perf_counter() + SLICE_SECONDS
         while self._due:
-            viewer = self._due.popleft()
-            try:
-                if viewer.write_next():
-                    self._due.append(viewer)
-            except OSError:
-                viewer.break_off()
-            except Exception:
-                # Its own alone: it is let go of, and the others have their turn.
-                _log.exception("vitals.delivery_failed")
-                viewer.break_off()
+            writer = self._due.popleft()
+            if writer.write_next():
+                self._due.append(writer)
             if time.perf_counter() >= until:
                 break
         self._go_on()

@@ -60,36 +60,31 @@ class VitalsViewers:
         Args:
             on_stuck: called when the connection has taken nothing for too long.
         """
-        viewer = Viewer(
-            sink,
-            self._metrics,
-            choice or Choice(),
-            queue_frames=self._queue_frames,
-            slow_consumer_seconds=self._slow_consumer_seconds,
-            on_due=self._fanout.add,
-            on_stuck=on_stuck,
-        )
-        self._add(patient_id, viewer)
+        group = self._audience(patient_id).group(choice or Choice(), sink.framing)
+        viewer = Viewer(sink, group, slow_consumer_seconds=self._slow_consumer_seconds, on_stuck=on_stuck)
+        group.add(viewer)
         try:
             yield viewer
         finally:
-            self._remove(patient_id, viewer)
             viewer.left()
+            group.remove(viewer)
+            self._forget_empty(patient_id)
 
     def count(self) -> int:
         """How many viewers there are on this node."""
         return sum(map(len, self._audiences.values()))
 
-    def _add(self, patient_id: str, viewer: Viewer) -> None:
+    def _audience(self, patient_id: str) -> Audience:
         audience = self._audiences.get(patient_id)
         if audience is None:
-            audience = self._audiences[patient_id] = Audience(patient_id)
+            audience = Audience(patient_id, self._metrics, queue_frames=self._queue_frames, on_due=self._fanout.add)
+            self._audiences[patient_id] = audience
             self._unsubscribe[patient_id] = self._bus.subscribe(_subject(patient_id), audience.take)
-        audience.add(viewer)
+        return audience
 
-    def _remove(self, patient_id: str, viewer: Viewer) -> None:
+    def _forget_empty(self, patient_id: str) -> None:
         audience = self._audiences[patient_id]
-        audience.remove(viewer)
+        audience.forget_empty()
         if not len(audience):
             del self._audiences[patient_id]
             self._unsubscribe.pop(patient_id)()

@@ -40,10 +40,6 @@ class Choice:
     most_hz: float | None = None
     has_beats: bool = False
 
-    def encode_skipped(self, frames: int) -> bytes:
-        """What a viewer is told that has missed so many frames."""
-        return _ENCODE_SKIPPED[self.format](frames)
-
 
 @dataclass(slots=True)
 class _Pace:
@@ -57,11 +53,16 @@ class Rendition:
     """One patient's vital signs, made once for all viewers with the same choice.
 
     Times are in seconds of any clock that never goes back.
+
+    Args:
+        framing: makes the bytes of a message into those that are written.
     """
 
-    def __init__(self, patient_id: str, choice: Choice) -> None:
+    def __init__(self, patient_id: str, choice: Choice, framing: Callable[[bytes], bytes]) -> None:
         self._patient_id = patient_id
+        self._framing = framing
         self._encode = _ENCODE[choice.format]
+        self._encode_skipped = _ENCODE_SKIPPED[choice.format]
         self._decimator = None if choice.most_hz is None else Decimator(choice.most_hz)
         self._seconds_apart = 0.0 if choice.most_hz is None else 1 / choice.most_hz
         self._paces: dict[str, _Pace] = {}
@@ -90,7 +91,11 @@ class Rendition:
 
     def show(self, frame: Shown, now: float) -> SharedFrame:
         """The frame as all these viewers get it."""
-        return SharedFrame(self._encode(self._patient_id, frame), frame, now)
+        return SharedFrame(self._framing(self._encode(self._patient_id, frame)), frame, now)
+
+    def skipped(self, frames: int) -> bytes:
+        """What a viewer is told that has missed so many frames."""
+        return self._framing(self._encode_skipped(frames))
 
     def _is_time_for(self, reading: Reading, now: float) -> bool:
         """Whether a numeric may be shown now; otherwise it waits, in place of an older one."""

@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final
 
-from app.core.metrics import Metrics
+import structlog
+
 from app.core.sinks import Sink
+from app.modules.vitals.group import Group
 from app.modules.vitals.patience import Patience
-from app.modules.vitals.renditions import Choice, Rendition
-from app.modules.vitals.shared_frame import SharedFrame
+from app.modules.vitals.shared_frame import SharedFrame, newest_of_each
 
 #: A connection that takes nothing gets no frame that has waited longer for it.
 LATE_SECONDS: Final = 0.5
+
+_log = structlog.get_logger(__name__)
 
 
 class Viewer:
@@ -28,53 +31,36 @@ class Viewer:
     Frames gather from the beginning, and are written from `show` on; after `end` none is.
 
     Args:
-        on_due: called when frames wait that may be written; `write_next` is to be called then.
         on_stuck: called once, when the connection has taken nothing for `slow_consumer_seconds`.
 
     Attributes:
-        rendition: where its frames come from.
+        group: those who see the same.
+        place: where it stands in the row of its group, which writes to its sink then; None beside it.
+        entered_at: how many frames the row had been given when it came in.
         dropped: frames that it has skipped because it could not keep up.
-        sent: frames that its connection was given.
     """
 
     __slots__ = (
-        "_framing",
         "_is_open",
         "_is_scheduled",
         "_is_shown",
-        "_metrics",
-        "_on_due",
         "_patience",
-        "_queue_frames",
-        "_send",
+        "_sent",
         "_skipped",
         "_waiting",
-        "choice",
         "dropped",
-        "rendition",
-        "sent",
+        "entered_at",
+        "group",
+        "place",
         "sink",
     )
 
-    def __init__(
-        self,
-        sink: Sink,
-        metrics: Metrics,
-        choice: Choice,
-        *,
-        queue_frames: int,
-        slow_consumer_seconds: float,
-        on_due: Callable[[Viewer], None],
-        on_stuck: Callable[[], None],
-    ) -> None:
+    def __init__(self, sink: Sink, group: Group, *, slow_consumer_seconds: float, on_stuck: Callable[[], None]) -> None:
         self.sink = sink
-        self.choice = choice
-        self.rendition: Rendition | None = None
-        self.dropped = self.sent = self._skipped = 0
-        self._metrics = metrics
-        self._framing, self._send = sink.framing, sink.send
-        self._on_due = on_due
-        self._queue_frames = queue_frames
+        self.group = group
+        self.place: int | None = None
+        self.entered_at = 0
+        self.dropped = self._sent = self._skipped = 0
         self._waiting: deque[SharedFrame] = deque()
         self._patience = Patience(sink, slow_consumer_seconds, on_stuck)
         self._is_open = True
@@ -84,77 +70,85 @@ class Viewer:
             self.pause()
 
     @property
+    def sent(self) -> int:
+        """How many frames its connection was given."""
+        in_row = 0 if self.place is None else self.group.given_to(self.place) - self.entered_at
+        return self._sent + in_row
+
+    @property
     def is_due(self) -> bool:
         """Whether a frame waits that may be written."""
-        return bool(self._waiting) and self._is_shown and self._is_open and not self.sink.is_paused
+        return bool(self._waiting) and self._may_be_written_to
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether the next frame may be written, and none waits before it."""
+        return not self._waiting and self._may_be_written_to
+
+    @property
+    def _may_be_written_to(self) -> bool:
+        return self._is_shown and self._is_open and not self.sink.is_paused
 
     def put(self, frame: SharedFrame) -> None:
         """Leave a frame for the viewer; never waits."""
         if not self._is_open:
             return
         self._waiting.append(frame)
-        if len(self._waiting) > self._queue_frames or (self.sink.is_paused and self._is_late):
-            self._skip()
-        if not self._is_scheduled:
-            self._become_due()
+        if len(self._waiting) > self.group.queue_frames or (self.sink.is_paused and self._is_late):
+            kept = newest_of_each(self._waiting, self.group.queue_frames)
+            self._skip(len(self._waiting) - len(kept))
+            self._waiting = deque(kept)
+        self._become_due()
 
     def show(self, first: Iterable[SharedFrame], is_news: Callable[[SharedFrame], bool]) -> None:
         """Give it these frames, then those that have gathered and are news after them, then what comes."""
         if self._is_open:
             for frame in first:
-                self._write(frame.to_write(self._framing))
-                self.sent += 1
+                self.write(frame.data)
+                self._sent += 1
             self._waiting = deque(filter(is_news, self._waiting))
             self._is_shown = True
             self._become_due()
 
     def write_next(self) -> bool:
-        """Write the oldest frame that waits, if it may be written; answers whether there is another one.
-
-        Raises:
-            OSError: the connection is broken.
-        """
+        """Write the oldest frame that waits, if it may be written; answers whether there is another one."""
+        if self._skipped and self.is_due:
+            self.write(self.group.rendition.skipped(self._skipped))
+            self._skipped = 0
         if self.is_due:
-            if self._skipped:
-                self._write(self._framing(self.choice.encode_skipped(self._skipped)))
-                self._skipped = 0
-            self._write(self._waiting.popleft().to_write(self._framing))
-            self.sent += 1
+            self.write(self._waiting.popleft().data)
+            self._sent += 1
         self._is_scheduled = self.is_due
         return self._is_scheduled
+
+    def write(self, chunk: bytes) -> None:
+        """Give the connection a chunk; what it does not take at once waits there."""
+        try:
+            taken = 0
+            if not self.sink.is_paused:
+                with suppress(BlockingIOError):
+                    taken = self.sink.send(chunk)
+            if taken != len(chunk):
+                self.sink.write(chunk[taken:])
+        except Exception as error:
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Its connection is broken, and nobody can be told anything on it any more: it alone is let go of."""
+        if not isinstance(error, OSError):
+            _log.error("vitals.delivery_failed", exc_info=error)
+        self.sink.abort()
+        self.left()
 
     @property
     def _is_late(self) -> bool:
         """Whether what waits has waited too long to be shown before what is new."""
         return self._is_shown and self._waiting[-1].at - self._waiting[0].at > LATE_SECONDS
 
-    def _skip(self) -> None:
-        """Keep the newest frame of each kind, and of these no more than may wait: curves make room for numerics."""
-        newest = {frame.key: frame for frame in self._waiting}
-        kept = [frame for frame in self._waiting if newest[frame.key] is frame]
-        too_many = len(kept) - self._queue_frames
-        if too_many > 0:
-            room_makers = {frame.key for frame in [it for it in kept if it.is_waveform][:too_many]}
-            kept = [frame for frame in kept if frame.key not in room_makers]
-        skipped = len(self._waiting) - len(kept)
-        self._waiting = deque(kept)
-        self._skipped += skipped
-        self.dropped += skipped
-        self._metrics.viewer_frames_dropped.inc(skipped)
-
-    def _write(self, chunk: bytes) -> None:
-        """Give the connection a chunk; what it does not take at once waits there."""
-        taken = 0
-        if not self.sink.is_paused:
-            with suppress(BlockingIOError):
-                taken = self._send(chunk)
-        if taken != len(chunk):
-            self.sink.write(chunk[taken:])
-
-    def break_off(self) -> None:
-        """The connection is broken: nobody can be told anything on it any more."""
-        self.sink.abort()
-        self.left()
+    def _skip(self, frames: int) -> None:
+        self._skipped += frames
+        self.dropped += frames
+        self.group.metrics.viewer_frames_dropped.inc(frames)
 
     def end(self) -> None:
         """Its right is over: from now on no frame goes out."""
@@ -162,11 +156,26 @@ class Viewer:
             self.left()
             self.sink.end()
 
+    # What its group tells it.
+
+    def leave_row(self, given: int) -> None:
+        """It stands beside the row from now on, and has been given so many of its frames."""
+        self.place = None
+        self._sent += given - self.entered_at
+
+    def take_over(self, frames: Iterable[SharedFrame], *, skipped: int = 0) -> None:
+        """Go on by itself with these frames, after so many that it is not given."""
+        if self._is_open:
+            self._skip(skipped)
+            self._waiting.extend(frames)
+            self._become_due()
+
     # What the sink calls.
 
     def pause(self) -> None:
         """The connection takes nothing for now."""
         self._patience.begin()
+        self.group.step_aside(self)
 
     def resume(self) -> None:
         """The connection takes bytes again."""
@@ -179,8 +188,9 @@ class Viewer:
         self.sink.owner = None
         self._patience.stop()
         self._waiting.clear()
+        self.group.step_aside(self)
 
     def _become_due(self) -> None:
         if not self._is_scheduled and self.is_due:
             self._is_scheduled = True
-            self._on_due(self)
+            self.group.on_due(self)

@@ -88,9 +88,8 @@ class ViewerSocket:
             await self._vitals.flush()
         readings = await self._vitals.latest(self._right.patient_id)
         newest = {reading.type: reading.measured_at for reading in readings}
-        assert viewer.rendition is not None
         now = asyncio.get_running_loop().time()
-        first = [viewer.rendition.show(reading, now) for reading in readings]
+        first = [viewer.group.rendition.show(reading, now) for reading in readings]
         viewer.show(first, lambda frame: frame.is_news(newest))
 
     async def _deliver(self, frame: bytes) -> None:
