@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
+from bench.clients import Clients
 from bench.deadline import Deadline
 from bench.ecg import FRAME_SECONDS, to_timestamp
-from bench.load import MOST_PROBLEMS
 from bench.websocket import TEXT, BrokenFrameError, masked
 from bench.wire import Poll, Wire
 
@@ -51,7 +50,7 @@ class Tally:
     seconds: float
 
 
-class Devices:
+class Devices(Clients):
     """Devices under one poll. All of a group send the same bytes at the same time.
 
     Attributes:
@@ -61,29 +60,17 @@ class Devices:
         told: how often servers have said what, by the event's name.
     """
 
+    called = "device"
+
     def __init__(self, poll: Poll, message: MakeMessage) -> None:
-        self.wires: list[Wire] = []
+        super().__init__(poll)
         self.sent = 0
         self.sent_at_ns: dict[bytes, tuple[int, int]] = {}
         self.told: Counter[str] = Counter()
-        self.problems: list[str] = []
-        self._poll = poll
         self._message = message
         self.number = 0
         self._began_at = 0.0
         self._flushed: dict[int, tuple[int, int]] = {}
-
-    def connect(self, address: tuple[str, int], requests: Sequence[bytes]) -> None:
-        """One device for each request, in addition.
-
-        Raises:
-            OpeningError: one is refused.
-        """
-        for request in requests:
-            index = len(self.wires)
-            wire = Wire(address, index, request)
-            self.wires.append(wire)
-            self._poll.add(wire.fd, partial(self._take, index, wire))
 
     def stream(self, seconds: float, on_tick: Callable[[int], None] | None = None) -> Stretch:
         """Send for so long, going on where the last stretch ended.
@@ -165,13 +152,6 @@ class Devices:
             wrong.append(f"{tally.refused:,} frames were refused")
         return wrong
 
-    def close(self) -> None:
-        """Every device leaves."""
-        for wire in self.wires:
-            self._poll.remove(wire.fd)
-            wire.close()
-        self.wires.clear()
-
     def _take(self, index: int, wire: Wire) -> None:
         try:
             messages = wire.take()
@@ -185,9 +165,4 @@ class Devices:
             elif told.get("event") == "error":
                 self._problem(f"the server says: {payload.decode()}")
         if wire.closed is not None:
-            self._poll.remove(wire.fd)
-            self._problem(f"device {index} was cut off: {wire.closed}")
-
-    def _problem(self, text: str) -> None:
-        if len(self.problems) < MOST_PROBLEMS and text not in self.problems:
-            self.problems.append(text)
+            self._cut_off(index, wire, wire.closed)

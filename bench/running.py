@@ -18,10 +18,11 @@ from bench.process import ServerFailedError
 from bench.progress import say
 from bench.publisher import PublishRefusedError
 from bench.results import Result
-from bench.servers import PEERS, Server
+from bench.servers import Server
 from bench.websocket import BrokenFrameError
 
 S = TypeVar("S", bound=Server)
+K = TypeVar("K", bound=type[Server])
 
 #: What a server can do to a run; it ends the round of that server, and no other.
 SERVER_TROUBLE = (
@@ -54,12 +55,14 @@ def loaded(server: Server, *, published: int = 0) -> Iterator[Load]:
         load.close()
 
 
-def chosen_peers(names: Sequence[str], result: Result) -> list[type[Server]]:
-    """The peers of these names that are here; those that are not are named in the result, with how to get them."""
-    return [PEERS[name] for name in names if is_here(PEERS[name], result)]
+def chosen(kinds: Sequence[K], peers: Sequence[str], result: Result) -> list[K]:
+    """The first of these kinds, which is ours, and of the others the peers of these names that are here."""
+    ours, *others = kinds
+    by_name = {kind.name: kind for kind in others}
+    return [ours, *(by_name[name] for name in peers if _is_here(by_name[name], result))]
 
 
-def is_here(peer: type[Server], result: Result) -> bool:
+def _is_here(peer: type[Server], result: Result) -> bool:
     """Whether it can be measured; where not, the result says why, and how to get it."""
     missing = peer.missing()
     if missing:

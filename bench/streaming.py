@@ -18,6 +18,9 @@ from bench.wire import Poll
 
 Ward = TocsinWard | NodeWard
 
+#: Ours, and then the peer.
+WARDS: tuple[type[Ward], ...] = (TocsinWard, NodeWard)
+
 #: A core that is busier than this may not have let the server keep the pace.
 FULL_SHARE = 0.9
 

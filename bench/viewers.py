@@ -6,11 +6,11 @@ import re
 import time
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 
+from bench.clients import Clients
 from bench.ledger import Account
-from bench.load import MOST_KNOWN, MOST_PROBLEMS
+from bench.load import MOST_KNOWN
 from bench.websocket import BrokenFrameError
 from bench.wire import READ_BYTES, Poll, Wire
 
@@ -21,7 +21,7 @@ _TIMESTAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _NOTHING_CAME = Account(0)
 
 
-class Viewers:
+class Viewers(Clients):
     """Viewers under one poll. All of them get the same bytes, so that each of those is taken apart once.
 
     Args:
@@ -31,28 +31,16 @@ class Viewers:
         latencies_ns: from just before the frame's group was sent to the viewer's having read it.
     """
 
+    called = "viewer"
+
     def __init__(self, poll: Poll, sent_at_ns: Mapping[bytes, tuple[int, int]]) -> None:
-        self.wires: list[Wire] = []
+        super().__init__(poll)
         self.received = 0
         self.bytes_received = 0
         self.latencies_ns = array("q")
-        self.problems: list[str] = []
-        self._poll = poll
         self._sent_at_ns = sent_at_ns
         self._accounts: dict[int, Account] = {}
         self._known: dict[bytes, list[tuple[int, int]]] = {}
-
-    def connect(self, address: tuple[str, int], requests: Sequence[bytes]) -> None:
-        """One viewer for each request, in addition.
-
-        Raises:
-            OpeningError: one is refused.
-        """
-        for request in requests:
-            index = len(self.wires)
-            wire = Wire(address, index, request)
-            self.wires.append(wire)
-            self._poll.add(wire.fd, partial(self._take, index, wire))
 
     def begin(self) -> None:
         """Start counting anew."""
@@ -80,19 +68,13 @@ class Viewers:
         accounts = self._accounts.values()
         return len(accounts) == len(self.wires) and all(account.expected > last for account in accounts)
 
-    def close(self) -> None:
-        for wire in self.wires:
-            self._poll.remove(wire.fd)
-            wire.close()
-        self.wires.clear()
-
     def _take(self, index: int, wire: Wire) -> None:
         try:
             data = wire.recv(READ_BYTES)
         except BlockingIOError:
             return
         except OSError as error:
-            self._lost(index, wire, str(error))
+            self._cut_off(index, wire, str(error))
             return
         now_ns = time.monotonic_ns()
         self.bytes_received += len(data)
@@ -102,10 +84,10 @@ class Viewers:
             try:
                 frames = self._understand(wire, data)
             except BrokenFrameError as error:
-                self._lost(index, wire, str(error))
+                self._cut_off(index, wire, str(error))
                 return
             if wire.closed is not None:
-                self._lost(index, wire, wire.closed)
+                self._cut_off(index, wire, wire.closed)
                 return
             if is_between and wire.reader.is_between_frames and frames:
                 if len(self._known) >= MOST_KNOWN:
@@ -132,8 +114,3 @@ class Viewers:
             if sent is not None:
                 frames.append(sent)
         return frames
-
-    def _lost(self, index: int, wire: Wire, why: str) -> None:
-        self._poll.remove(wire.fd)
-        if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(f"viewer {index} was cut off: {why}")

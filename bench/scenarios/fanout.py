@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.load import Load
-from bench.machine import SERVER_CORE, busy_seconds, can_pin
+from bench.machine import SERVER_CORE, busy_seconds, can_pin, raise_file_limit
 from bench.measures import Latency, number, percent, ratio
 from bench.options import add_peers, counts
 from bench.progress import say
 from bench.results import Result, Table
 from bench.rounds import in_rounds
 from bench.running import loaded, running
-from bench.servers import OURS, Server
+from bench.servers import OURS, SERVERS, Server
 
 NAME = "fanout"
 SUMMARY = "CPU, memory and latency per delivered event, ours against the peers"
@@ -76,7 +76,9 @@ class Round:
 
 
 def run(options: argparse.Namespace) -> Result:
-    return in_rounds(NAME, options, _take_turn, _report)
+    raise_file_limit(max(options.subscribers) + 100)
+    cases = [(f"{subscribers:,} subscribers", subscribers) for subscribers in options.subscribers]
+    return in_rounds(NAME, options, SERVERS, cases, _take_turn, _report)
 
 
 def _take_turn(kind: type[Server], subscribers: int, options: argparse.Namespace, where: str, result: Result) -> Round:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from bench.machine import raise_file_limit
 from bench.measures import number
 from bench.options import add_peers
 from bench.progress import say
 from bench.results import Result, Table
-from bench.running import SERVER_TROUBLE, chosen_peers, loaded, running
-from bench.servers import OURS, Server
+from bench.rounds import in_rounds
+from bench.running import loaded, running
+from bench.servers import OURS, SERVERS, Server
 
 NAME = "idle"
 SUMMARY = "resident memory of many open streams in one process, all of which get every event"
@@ -32,75 +36,80 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_peers(parser, ("nchan",))
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One server's turn.
+
+    Attributes:
+        empty_bytes: resident memory with nobody connected.
+        idle_bytes: with all of the streams open.
+        after_events_bytes: when all events have been sent on them.
+        received: events, over all streams; `complete` of them came on every stream.
+    """
+
+    server: str
+    empty_bytes: int
+    idle_bytes: int
+    after_events_bytes: int
+    received: int
+    complete: int
+
+    def kilobytes_each(self, streams: int) -> float:
+        """What each of so many idle streams takes."""
+        return (self.idle_bytes - self.empty_bytes) / streams / 1000
+
+
 def run(options: argparse.Namespace) -> Result:
-    result = Result(NAME, vars(options))
-    kinds: list[type[Server]] = [OURS, *chosen_peers(options.peers, result)]
     raise_file_limit(options.subscribers + 200)
-    kilobytes: dict[str, list[float]] = {kind.name: [] for kind in kinds}
-    for turn in range(1, options.rounds + 1):
-        for kind in kinds:
-            where = f"{kind.name}, {options.subscribers:,} streams, round {turn}"
-            try:
-                kilobytes[kind.name].append(_take_turn(kind, options, where, result))
-            except SERVER_TROUBLE as error:
-                result.failed(where, error)
-    _report(result, options, kinds, kilobytes)
-    return result
+    cases = [(f"{options.subscribers:,} streams", options.subscribers)]
+    return in_rounds(NAME, options, SERVERS, cases, _take_turn, partial(_report, events=options.events))
 
 
-def _take_turn(kind: type[Server], options: argparse.Namespace, where: str, result: Result) -> float:
+def _take_turn(kind: type[Server], streams: int, options: argparse.Namespace, where: str, result: Result) -> Round:
     with running(kind) as server, loaded(server) as load:
         load.connect(50)  # what the first connections alone cost is not theirs
         load.publish(20, per_second=None)
         load.disconnect()
         empty_bytes = server.process.settled_bytes()
-        load.connect(options.subscribers, within_seconds=600)
+        load.connect(streams, within_seconds=600)
         idle_bytes = server.process.settled_bytes()
-        load.publish(options.events, per_second=options.deliveries / options.subscribers)
+        load.publish(options.events, per_second=options.deliveries / streams)
         busy_bytes = server.process.settled_bytes()
-        received, complete = load.ledger.received, load.ledger.complete
+        one = Round(kind.name, empty_bytes, idle_bytes, busy_bytes, load.ledger.received, load.ledger.complete)
         server.process.check()
     result.failures += [f"{where}: {fault}" for fault in load.verdict()]
-    per_stream: float = (idle_bytes - empty_bytes) / options.subscribers
-    say(f"{where}: {per_stream / 1000:.1f} kB each; {received:,} receipts, {complete} of {options.events} by all")
-    result.raw.append(
-        {
-            "server": kind.name,
-            "empty_bytes": empty_bytes,
-            "idle_bytes": idle_bytes,
-            "after_events_bytes": busy_bytes,
-            "received": received,
-            "complete": complete,
-        }
+    say(
+        f"{where}: {one.kilobytes_each(streams):.1f} kB each; "
+        f"{one.received:,} receipts, {one.complete} of {options.events} by all"
     )
-    return per_stream / 1000
+    return one
 
 
 def _report(
-    result: Result, options: argparse.Namespace, kinds: list[type[Server]], kilobytes: dict[str, list[float]]
+    result: Result, streams: int, kinds: Sequence[type[Server]], rounds: dict[str, list[Round]], *, events: int
 ) -> None:
     rows = []
+    kilobytes: dict[str, float] = {}
     for kind in kinds:
-        turns = [one for one in result.raw if one["server"] == kind.name]
+        turns = rounds[kind.name]
         if not turns:
             rows.append((kind.title, *["FAILED"] * 5))
             continue
+        kilobytes[kind.name] = statistics.median(one.kilobytes_each(streams) for one in turns)
         rows.append(
             (
                 kind.title,
-                number(statistics.median(kilobytes[kind.name])),
-                number(statistics.median(one["empty_bytes"] for one in turns) / 1e6),
-                number(statistics.median(one["idle_bytes"] for one in turns) / 1e6),
-                number(statistics.median(one["after_events_bytes"] for one in turns) / 1e6),
-                f"{min(one['received'] for one in turns):,}",
+                number(kilobytes[kind.name]),
+                number(statistics.median(one.empty_bytes for one in turns) / 1e6),
+                number(statistics.median(one.idle_bytes for one in turns) / 1e6),
+                number(statistics.median(one.after_events_bytes for one in turns) / 1e6),
+                f"{min(one.received for one in turns):,}",
             )
         )
     columns = ("server", "kB per stream", "MB empty", "MB idle", "MB after the events", "events received")
-    result.tables.append(Table(f"{options.subscribers:,} open streams in one process", columns, rows))
-    ours = kilobytes[OURS.name]
-    wanted = options.subscribers * options.events
-    received = min((one["received"] for one in result.raw if one["server"] == OURS.name), default=None)
-    result.check_at_most("kB per idle stream of Tocsin", statistics.median(ours) if ours else None, MOST_KB, " kB")
-    result.check_at_least("Events received from Tocsin", received, wanted)
-    if nchan := kilobytes.get("nchan"):
-        result.tell("kB per idle stream of nchan", statistics.median(nchan), " kB")
+    result.tables.append(Table(f"{streams:,} open streams in one process", columns, rows))
+    received = min((one.received for one in rounds[OURS.name]), default=None)
+    result.check_at_most("kB per idle stream of Tocsin", kilobytes.get(OURS.name), MOST_KB, " kB")
+    result.check_at_least("Events received from Tocsin", received, streams * events)
+    if "nchan" in kilobytes:
+        result.tell("kB per idle stream of nchan", kilobytes["nchan"], " kB")

@@ -9,13 +9,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.machine import raise_file_limit
 from bench.measures import Latency, number, percent, ratio
 from bench.options import add_peers, counts
 from bench.progress import say
 from bench.results import Result, Table
 from bench.rounds import in_rounds
 from bench.running import loaded, running
-from bench.servers import OURS, Server
+from bench.servers import OURS, SERVERS, Server
 
 NAME = "latency"
 SUMMARY = "publish to receipt, ours against nchan, at a moderate pace"
@@ -45,7 +46,9 @@ class Round:
 
 
 def run(options: argparse.Namespace) -> Result:
-    return in_rounds(NAME, options, _take_turn, _report)
+    raise_file_limit(max(options.subscribers) + 100)
+    cases = [(f"{subscribers:,} subscribers", subscribers) for subscribers in options.subscribers]
+    return in_rounds(NAME, options, SERVERS, cases, _take_turn, _report)
 
 
 def _take_turn(kind: type[Server], subscribers: int, options: argparse.Namespace, where: str, result: Result) -> Round:

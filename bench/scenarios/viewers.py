@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from bench.measures import Latency, number, percent, ratio
 from bench.options import add_peers
 from bench.progress import say
 from bench.results import Result, Table
-from bench.running import SERVER_TROUBLE, is_here, running
+from bench.rounds import in_rounds
+from bench.running import running
 from bench.servers.ward import NodeWard, TocsinWard, patient_id
-from bench.streaming import Cost, Ward, as_binary, measure, note_disturbances, streaming
+from bench.streaming import WARDS, Cost, Ward, as_binary, measure, note_disturbances, streaming
 from bench.viewers import Viewers
 from bench.websocket import BINARY, TEXT, masked
 
@@ -27,8 +29,6 @@ EXAMPLES = """\
   python -m bench viewers
   python -m bench viewers --viewers 200 --rounds 1 --seconds 3"""
 QUICK = ["--viewers", "100", "--seconds", "3", "--rounds", "1"]
-
-KINDS: tuple[type[Ward], ...] = (TocsinWard, NodeWard)
 
 FORMATS = ("json", "binary")
 
@@ -73,21 +73,9 @@ class Round:
 
 
 def run(options: argparse.Namespace) -> Result:
-    result = Result(NAME, vars(options))
-    kinds = [kind for kind in KINDS if kind is TocsinWard or (kind.name in options.peers and is_here(kind, result))]
     raise_file_limit(options.viewers + 100)
-    for form in options.formats:
-        rounds: list[Round] = []
-        for turn in range(1, options.rounds + 1):
-            for kind in kinds:
-                where = f"{kind.name}, {options.viewers:,} viewers of {form}, round {turn}"
-                try:
-                    rounds.append(_take_turn(kind, form, options, where, result))
-                except SERVER_TROUBLE as error:
-                    result.failed(where, error)
-        result.raw += [asdict(one) for one in rounds]
-        _report(result, form, options, kinds, rounds)
-    return result
+    cases = [(f"{options.viewers:,} viewers of {form}", form) for form in options.formats]
+    return in_rounds(NAME, options, WARDS, cases, _take_turn, partial(_report, viewers=options.viewers))
 
 
 def _take_turn(kind: type[Ward], form: str, options: argparse.Namespace, where: str, result: Result) -> Round:
@@ -140,14 +128,15 @@ def _as_shown(frames: ECGFrames, *, form: str) -> MakeMessage:
 def _report(
     result: Result,
     form: str,
-    options: argparse.Namespace,
-    kinds: list[type[Ward]],
-    rounds: list[Round],
+    kinds: Sequence[type[Ward]],
+    rounds: dict[str, list[Round]],
+    *,
+    viewers: int,
 ) -> None:
     rows = []
     spent: dict[str, float] = {}
     for kind in kinds:
-        turns = [one for one in rounds if one.server == kind.name]
+        turns = rounds[kind.name]
         if not turns:
             rows.append((kind.title, *["FAILED"] * 7))
             continue
@@ -168,12 +157,13 @@ def _report(
         "server", "CPU µs per viewer and frame", "p50 ms", "p99 ms", "frames received in a round", "bytes per frame",
         "server's core", "load's core",
     )  # fmt: skip
-    title = f"{FRAMES_PER_SECOND} frames a second to {options.viewers:,} viewers of {form}, medians of the rounds"
+    title = f"{FRAMES_PER_SECOND} frames a second to {viewers:,} viewers of {form}, medians of the rounds"
     result.tables.append(Table(title, columns, rows))
-    note_disturbances(result, [one.cost for one in rounds], f"With {options.viewers:,} viewers of {form}")
-    sizes = [one.frame_bytes for one in rounds]
+    every = [one for turns in rounds.values() for one in turns]
+    note_disturbances(result, [one.cost for one in every], f"With {viewers:,} viewers of {form}")
+    sizes = [one.frame_bytes for one in every]
     if sizes and max(sizes) > SAME_BYTES * min(sizes):
         result.notes.append(f"With viewers of {form} the servers did not send the same bytes.")
     node = spent.get(NodeWard.name)
-    claim = f"CPU per viewer and frame, Tocsin ÷ ws on Node, {options.viewers:,} viewers of {form}"
+    claim = f"CPU per viewer and frame, Tocsin ÷ ws on Node, {viewers:,} viewers of {form}"
     result.check_at_most(claim, ratio(spent.get(TocsinWard.name), node), 1.0)

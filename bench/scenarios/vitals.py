@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.ecg import FRAMES_PER_SECOND
@@ -13,9 +14,10 @@ from bench.measures import number, percent, ratio
 from bench.options import add_peers, counts
 from bench.progress import say
 from bench.results import Result, Table
-from bench.running import SERVER_TROUBLE, is_here, running
+from bench.rounds import in_rounds
+from bench.running import running
 from bench.servers.ward import NodeWard, TocsinWard
-from bench.streaming import Cost, Ward, measure, note_disturbances, streaming
+from bench.streaming import WARDS, Cost, Ward, measure, note_disturbances, streaming
 
 NAME = "vitals"
 SUMMARY = "CPU per received waveform frame, ours against ws on Node"
@@ -31,8 +33,6 @@ _BEHIND = (
     "* sent, but not taken at that pace: the core was full. What waited at the end was taken afterwards, "
     "and the time for it is in the CPU time per frame."
 )
-
-KINDS: tuple[type[Ward], ...] = (TocsinWard, NodeWard)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -53,21 +53,9 @@ class Round:
 
 
 def run(options: argparse.Namespace) -> Result:
-    result = Result(NAME, vars(options))
-    kinds = [kind for kind in KINDS if kind is TocsinWard or (kind.name in options.peers and is_here(kind, result))]
     raise_file_limit(max(options.patients) + 100)
-    for patients in options.patients:
-        rounds: list[Round] = []
-        for turn in range(1, options.rounds + 1):
-            for kind in kinds:
-                where = f"{kind.name}, {patients:,} patients, round {turn}"
-                try:
-                    rounds.append(_take_turn(kind, patients, options, where, result))
-                except SERVER_TROUBLE as error:
-                    result.failed(where, error)
-        result.raw += [asdict(one) for one in rounds]
-        _report(result, patients, kinds, rounds)
-    return result
+    cases = [(f"{patients:,} patients", patients) for patients in options.patients]
+    return in_rounds(NAME, options, WARDS, cases, _take_turn, _report)
 
 
 def _ward(kind: type[Ward], folder: Path, patients: int) -> Ward:
@@ -92,11 +80,11 @@ def _take_turn(kind: type[Ward], patients: int, options: argparse.Namespace, whe
     return Round(kind.name, patients, cost)
 
 
-def _report(result: Result, patients: int, kinds: list[type[Ward]], rounds: list[Round]) -> None:
+def _report(result: Result, patients: int, kinds: Sequence[type[Ward]], rounds: dict[str, list[Round]]) -> None:
     rows = []
     spent: dict[str, float] = {}
     for kind in kinds:
-        turns = [one for one in rounds if one.server == kind.name]
+        turns = rounds[kind.name]
         if not turns:
             rows.append((kind.title, *["FAILED"] * 6))
             continue
@@ -121,7 +109,8 @@ def _report(result: Result, patients: int, kinds: list[type[Ward]], rounds: list
     result.tables.append(Table(title, columns, rows))
     if any("*" in row[3] for row in rows) and _BEHIND not in result.notes:
         result.notes.append(_BEHIND)
-    note_disturbances(result, [one.cost for one in rounds], f"With {patients:,} devices")
+    costs = [one.cost for turns in rounds.values() for one in turns]
+    note_disturbances(result, costs, f"With {patients:,} devices")
     node = spent.get(NodeWard.name)
     claim = f"CPU per received frame, Tocsin ÷ ws on Node, {patients:,} devices"
     result.check_at_most(claim, ratio(spent.get(TocsinWard.name), node), 1.0)

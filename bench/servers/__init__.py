@@ -16,4 +16,7 @@ PEERS: dict[str, type[Server]] = {
     peer.name: peer for peer in (Nchan, Floor, DurableLoop, Founding, SSEStarlette, BetterSSE)
 }
 
-__all__ = ["OURS", "PEERS", "Server"]
+#: Ours, and then the peers.
+SERVERS: tuple[type[Server], ...] = (OURS, *PEERS.values())
+
+__all__ = ["OURS", "PEERS", "SERVERS", "Server"]

@@ -33,12 +33,14 @@ class TinyWard:
         forgets: so many frames of each device count for nothing.
         answers: what each device is told with its first frame.
         cuts_off: after so many frames of a device, its connection is closed.
+        dismisses: every viewer is closed as soon as it is greeted.
         exceptional: which frames the first viewer gets in place of each, by its number.
     """
 
     forgets: int = 0
     answers: str | None = None
     cuts_off: int | None = None
+    dismisses: bool = False
     exceptional: dict[int, list[int]] = field(default_factory=dict)
     viewers: list[ServerConnection] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
@@ -51,7 +53,8 @@ class TinyWard:
                 with self.turn:
                     self.viewers.append(connection)
                 connection.send('{"event":"hello"}')
-                connection.recv()
+                if not self.dismisses:
+                    connection.recv()
             else:
                 self._serve_device(connection)
         except ConnectionClosed:
@@ -182,6 +185,15 @@ def test_viewers_who_get_nothing_are_noticed() -> None:
     nothing: dict[int, list[int]] = {number: [] for number in range(FRAMES)}
     with streamed(TinyWard(exceptional=nothing), devices=1, viewers=1) as (devices, viewers):
         assert viewers.verdict(devices.number - 1) == [f"{FRAMES} frames lost"]
+
+
+def test_a_viewer_who_is_cut_off_is_noticed() -> None:
+    with streamed(TinyWard(dismisses=True), devices=0, viewers=2) as (_, viewers):
+        deadline = Deadline(10, "cutting off the viewers")
+        while len(viewers.problems) < 2:
+            viewers.wait_for(0, within_seconds=0.1)
+            deadline.check()
+        assert sorted(viewers.problems) == [f"viewer {index} was cut off: closed with 1000 " for index in range(2)]
 
 
 def test_a_handshake_that_is_refused_says_what_was_answered() -> None:
