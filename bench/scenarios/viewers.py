@@ -18,7 +18,7 @@ from bench.progress import say
 from bench.results import Result, Table
 from bench.rounds import in_rounds
 from bench.running import running
-from bench.servers.ward import NodeWard, TocsinWard, patient_id
+from bench.servers.ward import WITHOUT_BEATS, NodeWard, TocsinWard, patient_id
 from bench.streaming import WARDS, Cost, Ward, as_binary, measure, note_disturbances, streaming
 from bench.viewers import Viewers
 from bench.websocket import BINARY, TEXT, masked
@@ -114,7 +114,7 @@ def _take_turn(kind: type[Ward], form: str, options: argparse.Namespace, where: 
 
 
 def _ward(kind: type[Ward], folder: Path) -> Ward:
-    return NodeWard(folder, relays=True) if kind is NodeWard else TocsinWard(folder, patients=1)
+    return NodeWard(folder, relays=True) if kind is NodeWard else TocsinWard(folder, patients=1, settings=WITHOUT_BEATS)
 
 
 def _as_shown(frames: ECGFrames, *, form: str) -> MakeMessage:

@@ -16,7 +16,7 @@ from bench.progress import say
 from bench.results import Result, Table
 from bench.rounds import in_rounds
 from bench.running import running
-from bench.servers.ward import NodeWard, TocsinWard
+from bench.servers.ward import WITHOUT_BEATS, NodeWard, TocsinWard
 from bench.streaming import WARDS, Cost, Ward, measure, note_disturbances, streaming
 
 NAME = "vitals"
@@ -25,9 +25,6 @@ EXAMPLES = """\
   python -m bench vitals
   python -m bench vitals --patients 200 --rounds 1 --seconds 5"""
 QUICK = ["--patients", "50", "--seconds", "3", "--warm-up", "1", "--rounds", "1"]
-
-#: Heart beats are measured for themselves; everything else is as an operator has it.
-SETTINGS = {"TOCSIN_ECG_HEART_RATE": "false"}
 
 _BEHIND = (
     "* sent, but not taken at that pace: the core was full. What waited at the end was taken afterwards, "
@@ -59,7 +56,7 @@ def run(options: argparse.Namespace) -> Result:
 
 
 def _ward(kind: type[Ward], folder: Path, patients: int) -> Ward:
-    return NodeWard(folder) if kind is NodeWard else TocsinWard(folder, patients=patients, settings=SETTINGS)
+    return NodeWard(folder) if kind is NodeWard else TocsinWard(folder, patients=patients, settings=WITHOUT_BEATS)
 
 
 def _take_turn(kind: type[Ward], patients: int, options: argparse.Namespace, where: str, result: Result) -> Round:

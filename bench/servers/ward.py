@@ -16,6 +16,9 @@ from bench.websocket import opening
 
 _WS_FOLDER = Path(__file__).resolve().parents[1] / "peers" / "ws"
 
+#: Heart beats are measured for themselves; everything else is as an operator has it.
+WITHOUT_BEATS = {"TOCSIN_ECG_HEART_RATE": "false"}
+
 #: Accounts that the devices of all patients share among them.
 DEVICE_ACCOUNTS = 10
 
