@@ -187,7 +187,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     )
     tail.add_follower(lambda entries, _through: conditions.follow(entries))
     tail.add_follower(lambda entries, _through: sensors.follow(entries))
-    vitals.tell_presence(services.get(DeviceService))
+    vitals.tell_presence(services.get(DeviceService), every_seconds=register.told_every_seconds)
     vitals.tell_leads(sensors)
     ecg.tell(sensors)
 

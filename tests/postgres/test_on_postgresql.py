@@ -24,6 +24,7 @@ from app.core.roles import Role
 from app.modules.alerts.escalation import EscalationWorker
 from app.modules.strips.recorder import Recorder
 from app.modules.strips.service import StripService
+from app.modules.vitals.observers import arrival
 from tests.modules.alerts.steps import quick_rules
 from tests.modules.strips.curves import BASE, at, frame
 from tests.modules.ward import SetClock
@@ -176,9 +177,9 @@ async def test_what_two_nodes_have_recorded_around_an_alert_is_one_strip(databas
         await _ward(first)
         second.tokens = first.tokens
         clock.moment = at(1500)
-        first.services.get(Recorder).take("P1", [(frame(0, 1500), clock.moment.timestamp())])
+        first.services.get(Recorder).take("P1", [arrival(frame(0, 1500), clock.moment.timestamp())])
         clock.moment = at(2500)
-        second.services.get(Recorder).take("P1", [(frame(1500, 1000), clock.moment.timestamp())])
+        second.services.get(Recorder).take("P1", [arrival(frame(1500, 1000), clock.moment.timestamp())])
         path = f"/api/v1/alerts/{(await first.raise_alert()).json()['alertId']}/strip"
 
         async def samples() -> int:
@@ -188,7 +189,7 @@ async def test_what_two_nodes_have_recorded_around_an_alert_is_one_strip(databas
         while await samples() < 2500:
             pass
         clock.moment = at(3750)
-        second.services.get(Recorder).take("P1", [(frame(2500, 1250), clock.moment.timestamp())])
+        second.services.get(Recorder).take("P1", [arrival(frame(2500, 1250), clock.moment.timestamp())])
         clock.moment = at(2500 + 7 * 250)
         for strips in (node.services.get(StripService) for node in (first, second)):
             while len(strips):

@@ -206,7 +206,8 @@ def _add(waiting: deque[Change], change: Change) -> None:
     same: list[int] = []
     for index, other in enumerate(waiting):
         if other.condition is None:
-            same.clear()
+            if _is_of_sensor(change):
+                same.clear()
         elif other.condition == change.condition:
             same.append(index)
     if same and type(waiting[same[-1]]) is type(change):

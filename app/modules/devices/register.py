@@ -31,11 +31,16 @@ class PresenceRegister:
 
     A device that is heard for the first time, or again after a while, and one that signs off are written at
     once, so that little is forgotten if this process dies.
+
+    Attributes:
+        told_every_seconds: how often to call `seen` for a device that sends. Together with the time until it is
+            written this stays below half of the limit for silence.
     """
 
     def __init__(self, db: Database, *, limit_seconds: float) -> None:
         self._db = db
         self._period_seconds = min(LONGEST_PERIOD_SECONDS, limit_seconds / 3 or LONGEST_PERIOD_SECONDS)
+        self.told_every_seconds = 0.4 * self._period_seconds
         self._longest_pause = timedelta(seconds=2 * self._period_seconds)
         self._heard: dict[Device, datetime] = {}
         self._of_patient: Counter[str] = Counter()

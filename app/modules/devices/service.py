@@ -47,7 +47,7 @@ class DeviceService:
         self._clocks: dict[Device, ClockWatch] = {}
 
     def seen(self, user_id: str, patient_id: str, *, now: datetime, measured_at: datetime) -> None:
-        """A device has sent a frame on its socket; to be called at most once a second for each.
+        """A device has sent a frame on its socket; to be called once in `PresenceRegister.told_every_seconds`.
 
         Args:
             measured_at: the last moment that the frame tells of, by the device's clock.

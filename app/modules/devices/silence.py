@@ -73,8 +73,8 @@ class SilenceWatch:
         self._clock = clock
         self._metrics = metrics
         self._limit = timedelta(seconds=limit_seconds)
-        # Times are written at the latest after a third of the limit: with a gap of another third, no row of a
-        # device that is heard is older than the limit.
+        # Times are written after half of the limit at the latest: with a gap of a third, no row of a device that is
+        # heard is older than the limit.
         self._longest_gap = max(self._limit / 3, timedelta(seconds=3 * ROUND_SECONDS))
         self._looking_since: datetime | None = None
         self._looked_at: datetime | None = None

@@ -44,9 +44,10 @@ class Chunk:
         delay: of its frames, the shortest time in seconds from the end of the last sample to its coming here. It
             is how far the device's clock is behind ours, and the shortest way that a frame has found.
         heard_at: when its newest frame came, by our clock, in seconds since 1970.
+        size: what it takes in memory, in bytes, about.
     """
 
-    __slots__ = ("_count", "_lengths", "_pieces", "delay", "end", "heard_at", "shape", "start", "started_at")
+    __slots__ = ("_count", "_lengths", "_pieces", "delay", "end", "heard_at", "shape", "size", "start", "started_at")
 
     def __init__(
         self, started_at: datetime, start: float, shape: Shape, data: bytes, length: int, delay: float, now: float
@@ -60,12 +61,7 @@ class Chunk:
         self.end = start + length / shape.sample_rate_hz
         self.delay = delay
         self.heard_at = now
-
-    @property
-    def size(self) -> int:
-        """What it takes in memory, in bytes, about."""
-        samples = sum(map(len, self._pieces)) + PIECE_BYTES * (len(self._pieces) - 1)
-        return samples + _BYTES_PER_LENGTH * len(self._lengths) + CHUNK_BYTES
+        self.size = len(data) + _BYTES_PER_LENGTH + CHUNK_BYTES
 
     @property
     def slack(self) -> float:
@@ -88,6 +84,7 @@ class Chunk:
         self.heard_at = now
         if delay < self.delay:
             self.delay = delay
+        self.size += grown
         return grown
 
     def covers(self, frame: Chunk) -> bool:

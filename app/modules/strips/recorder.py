@@ -82,7 +82,7 @@ class Recorder:
 
     def _take_some(self, patient_id: str, received: Received, at: int) -> int:
         """Keep the frame with this number, and those that follow it in its chunk; gives the number of the next one."""
-        waveform, received_at = received[at]
+        waveform, start, received_at = received[at]
         patient = self._patients.get(patient_id)
         track = None if patient is None else patient.tracks.get((waveform.type, waveform.leads))
         last = track[-1] if track else None
@@ -90,21 +90,22 @@ class Recorder:
             frames, lengths, delay = _following(last, received, at)
             if frames:
                 at += len(frames)
-                patient.heard_at = received[at - 1][1]
+                patient.heard_at = received[at - 1][2]
                 patient.size += last.add(frames, lengths, delay, patient.heard_at)
                 if patient.size > PATIENT_BYTES:
                     self._make_room(patient, patient.heard_at)
                 return at
         samples = waveform.samples
         if isinstance(samples, Numbers):
-            self._take_some(patient_id, [(_quantised(waveform, samples, last), received_at)], 0)
+            self._take_some(patient_id, [(_quantised(waveform, samples, last), start, received_at)], 0)
         else:
-            self._begin_chunk(patient_id, waveform, samples, received_at)
+            self._begin_chunk(patient_id, waveform, samples, start, received_at)
         return at + 1
 
-    def _begin_chunk(self, patient_id: str, waveform: Waveform, samples: Counts, received_at: float) -> None:
+    def _begin_chunk(
+        self, patient_id: str, waveform: Waveform, samples: Counts, start: float, received_at: float
+    ) -> None:
         """Keep a frame that does not follow the last one."""
-        start = waveform.started_at.timestamp()
         delay = received_at - start - samples.length / waveform.sample_rate_hz
         if not -FURTHEST_OFF_SECONDS < delay < FURTHEST_OFF_SECONDS:
             return
@@ -165,27 +166,34 @@ def _following(last: Chunk, received: Received, at: int) -> tuple[list[bytes], l
     rate, unit, scales, offsets = last.shape
     bytes_per_sample = BYTES_PER_SAMPLE * len(scales)
     end, latest, least_delay = last.end, last.start + CHUNK_SECONDS, last.delay
+    size = length = 0
+    seconds = slack = 0.0
     frames: list[bytes] = []
     lengths: list[int] = []
-    for waveform, received_at in received[at:]:
+    for waveform, start, received_at in received[at:] if at else received:
         samples = waveform.samples
-        if type(samples) is not Counts or samples.scales != scales or samples.offsets != offsets:
+        if type(samples) is not Counts:
             break
-        length = len(samples.data) // bytes_per_sample
-        seconds = length / rate
-        start = waveform.started_at.timestamp()
-        apart = abs(start - end)
+        if samples.scales is not scales and samples.scales != scales:
+            break
+        if samples.offsets is not offsets and samples.offsets != offsets:
+            break
+        data = samples.data
+        if len(data) != size:
+            size = len(data)
+            length = size // bytes_per_sample
+            seconds = length / rate
+            slack = min(SLACK_SECONDS, seconds / 2)
         delay = received_at - start - seconds
         if (
-            apart > SLACK_SECONDS
-            or apart + apart > seconds
+            not -slack <= start - end <= slack
             or start + seconds > latest
             or waveform.sample_rate_hz != rate
             or waveform.unit != unit
             or not -FURTHEST_OFF_SECONDS < delay < FURTHEST_OFF_SECONDS
         ):
             break
-        frames.append(samples.data)
+        frames.append(data)
         lengths.append(length)
         end += seconds
         if delay < least_delay:

@@ -29,6 +29,7 @@ from app.modules.vitals.fields import (
     to_time,
 )
 from app.modules.vitals.frames import DEVICE, Beats, Flush, Frame, LeadStatus, Reading, Shown, Waveform
+from app.modules.vitals.samples import Counts
 from app.modules.vitals.signs import (
     CONSCIOUSNESS,
     CONSCIOUSNESS_LEVELS,
@@ -37,7 +38,7 @@ from app.modules.vitals.signs import (
     WAVEFORMS,
     canonical_unit,
 )
-from app.modules.vitals.waveform_fields import Head, read_head, read_waveform, to_counts, to_lead
+from app.modules.vitals.waveform_fields import Head, possible_bytes, read_head, read_waveform, to_counts, to_lead
 
 #: In characters of text, or in bytes. Nothing larger is parsed at all.
 LONGEST_FRAME: Final = 262_144
@@ -55,7 +56,7 @@ _Leads = tuple[str, ...] | None
 _Each = float | tuple[float, ...]
 
 
-class Packed(msgspec.Struct, gc=False, rename={"sample_rate": "sampleRate"}):
+class _Packed(msgspec.Struct, gc=False, rename={"sample_rate": "sampleRate"}):
     """What a device sends twenty times a second: the fields of a waveform, of the right types and not checked."""
 
     type: str
@@ -88,10 +89,10 @@ class _Own(msgspec.Struct, gc=False):
     timestamps: tuple[str, ...] = ()
 
 
-#: How many of the fields of `Packed` must be there.
+#: How many of the fields of `_Packed` must be there.
 _REQUIRED: Final = 5
 
-_decode_packed = msgspec.msgpack.Decoder(Packed).decode
+_decode_packed = msgspec.msgpack.Decoder(_Packed).decode
 _glance_msgpack = msgspec.msgpack.Decoder(_Glance).decode
 _glance_json = msgspec.json.Decoder(_Glance).decode
 _decode_own = msgspec.msgpack.Decoder(_Own).decode
@@ -115,17 +116,6 @@ def glance(message: str | bytes) -> tuple[bool, int | None]:
         return False, None
     number = seen.seq if seen.seq is not None and 0 <= seen.seq <= LARGEST_EXACT_INTEGER else None
     return seen.event is UNSET and seen.type in WAVEFORMS, number
-
-
-def unpack(message: str | bytes) -> Packed | None:
-    """The fields of a message that is, as far as its types tell, a binary waveform; for others there is `glance`."""
-    if type(message) is not bytes or len(message) > LONGEST_FRAME:
-        return None
-    try:
-        packed = _decode_packed(message)
-    except _UNREADABLE:
-        return None
-    return packed if packed.event is UNSET and packed.type in WAVEFORMS else None
 
 
 def decode_json(text: str) -> Frame:
@@ -156,8 +146,8 @@ def decode_msgpack(data: bytes) -> Frame:
 
 def decode_from_node(data: bytes) -> Shown:
     """Read what `encode_for_nodes` has written: it may be longer than what a device may send, and tell more."""
-    if (packed := unpack(data)) is not None:
-        return read_packed(packed, data)
+    if (waveform := decode_waveform(data)) is not None:
+        return waveform
     own = _decode_own(data)
     if own.event == Beats.type:
         return Beats(own.lead, tuple(map(to_time, own.timestamps)))
@@ -165,16 +155,23 @@ def decode_from_node(data: bytes) -> Shown:
     return replace(frame, source=own.source) if isinstance(frame, Reading) else frame
 
 
-def read_packed(it: Packed, data: bytes) -> Waveform:
-    """Read the waveform with these fields.
+def decode_waveform(data: bytes) -> Waveform | None:
+    """Read a message that is, as far as its types tell, a binary waveform; any other is none.
 
-    Args:
-        data: the message that they are from.
+    Devices send twenty of these in a second, so that there is one call for all of it.
 
     Raises:
-        FrameError: it cannot be used.
+        FrameError: it is one, and cannot be used.
     """
-    head, fields = _known_head(it.type, it.sample_rate, it.unit, it.lead, it.leads, it.scale, it.offset)
+    if len(data) > LONGEST_FRAME:
+        return None
+    try:
+        it = _decode_packed(data)
+    except _UNREADABLE:
+        return None
+    if it.event is not UNSET or it.type not in WAVEFORMS:
+        return None
+    head, fields, sample_bytes = _known_head(it.type, it.sample_rate, it.unit, it.lead, it.leads, it.scale, it.offset)
     if data[0] - _SHORT_MAP != fields + (it.seq is not None) or it.timestamp is None:
         # There is a field that nobody knows, one that is there twice, or one that says nothing.
         return cast(Waveform, _read_map(data))
@@ -185,23 +182,27 @@ def read_packed(it: Packed, data: bytes) -> Waveform:
         started_at = to_time(it.timestamp)
     if started_at.tzinfo is not UTC:
         started_at = to_time(it.timestamp)
-    samples = to_counts(head, it.samples)
+    if len(it.samples) in sample_bytes and head.scales is not None:
+        samples = Counts(it.samples, head.scales, head.offsets)
+    else:
+        samples = to_counts(head, it.samples)
     return Waveform(head.type, head.sample_rate_hz, head.leads, samples, head.unit, started_at, it.seq)
 
 
 def _read_any(data: bytes) -> Frame:
-    packed = unpack(data)
-    return _read_map(data) if packed is None else read_packed(packed, data)
+    waveform = decode_waveform(data)
+    return _read_map(data) if waveform is None else waveform
 
 
 # Heads are read once, and then known: there are about as many as devices.
 @lru_cache(maxsize=8192)
 def _known_head(
     vital_type: str, rate: float, unit: str | None, lead: str | None, leads: _Leads, scale: _Each, offset: _Each | None
-) -> tuple[Head, int]:
-    """What describes the samples, and how many fields a frame has that says so, without `seq`."""
+) -> tuple[Head, int, range]:
+    """What describes the samples, how many fields a frame has that says so without `seq`, and how long samples are."""
     described = sum(it is not None for it in (unit, lead, leads, offset))
-    return read_head(vital_type, rate, unit, lead, leads, scale, offset), _REQUIRED + described
+    head = read_head(vital_type, rate, unit, lead, leads, scale, offset)
+    return head, _REQUIRED + described, possible_bytes(head)
 
 
 def _read_map(data: bytes) -> Frame:

@@ -16,12 +16,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 from app.core.direct import DirectReceiver, DirectSocket, borrow, receive_directly
 from app.core.errors import POLICY_VIOLATION, ServiceUnavailable
 from app.core.sinks import ASGISink
-from app.modules.vitals.decoding import decode_json, decode_msgpack, glance, read_packed, unpack
+from app.modules.vitals.decoding import decode_json, decode_msgpack, decode_waveform, glance
 from app.modules.vitals.encoding import encode_error, encode_flushed, encode_slow_down
 from app.modules.vitals.fields import FrameError
 from app.modules.vitals.frames import LONGEST_AHEAD, Flush, Frame, LeadStatus, Reading, TimeInFuture, Waveform
 from app.modules.vitals.inbox import FEW, OLD_SECONDS, SMALL_BYTES, Arrived, Inbox
 from app.modules.vitals.intake import Intake
+from app.modules.vitals.observers import Arrival
 from app.modules.vitals.rights import TRY_AGAIN_LATER, SocketRight
 from app.modules.vitals.service import VitalsService
 
@@ -108,6 +109,7 @@ class DeviceSocket:
         device = self._device
         del device.heard_at[self]
         if not device.is_in_use(self._seconds()):
+            device.told_at = -inf
             self._vitals.device_left(device.user_id, device.patient_id, signed_off=signed_off)
 
     # What arrives.
@@ -222,21 +224,29 @@ class DeviceSocket:
 
     def _relay(self, some: Iterable[Arrived], now: float) -> None:
         """Show these waveforms to whoever wants to see them."""
-        latest = self._vitals.clock.now() + LONGEST_AHEAD
-        received: list[tuple[Waveform, float]] = []
+        latest = now + LONGEST_AHEAD.total_seconds()
+        received: list[Arrival] = []
         for arrived in some:
+            message = arrived.message
             try:
-                frame = self._read(arrived)
+                frame = decode_waveform(message) if type(message) is bytes else decode_json(cast(str, message))
                 if type(frame) is not Waveform:
                     # It began like a waveform.
+                    self._note(arrived, glance(message)[1])
                     self._inbox.put(arrived, is_waveform=False)
                     self._arrived.set()
-                elif frame.started_at > latest:
+                    continue
+                if arrived.number > self._noted:
+                    self._noted = arrived.number
+                    if frame.seq is not None:
+                        self._device.note(frame.seq)
+                start = frame.started_at.timestamp()
+                if start > latest:
                     raise TimeInFuture(frame.started_at)
-                else:
-                    received.append((frame, arrived.at))
-                    self._errors_in_a_row = 0
+                received.append((frame, start, arrived.at))
+                self._errors_in_a_row = 0
             except FrameError as error:
+                self._note(arrived, glance(message)[1])
                 self._refuse(error, arrived.number)
                 if self._is_at_end:
                     break
@@ -251,18 +261,6 @@ class DeviceSocket:
         else:
             self._accepted += len(received)
             self._tell_news(received[-1][0], now)
-
-    def _read(self, arrived: Arrived) -> Frame:
-        message = arrived.message
-        packed = unpack(message)
-        if packed is None:
-            self._note(arrived, glance(message)[1])
-            return _decode(message)
-        if arrived.number > self._noted:
-            self._noted = arrived.number
-            if packed.seq is not None:
-                self._device.note(packed.seq)
-        return read_packed(packed, cast(bytes, message))
 
     async def _work(self) -> None:
         """Take everything but waveforms, in order, until the device has left and nothing waits."""
@@ -316,7 +314,7 @@ class DeviceSocket:
     def _tell_news(self, frame: Reading | Waveform | LeadStatus, now: float) -> None:
         """Tell that the device is there, if it is time to."""
         self._device.heard_at[self] = now
-        if self._device.is_news(now):
+        if self._device.is_news(now, self._vitals.presence_seconds):
             self._vitals.device_seen(self._device.user_id, self._device.patient_id, measured_at=frame.moment)
 
     def _refuse(self, error: FrameError, number: int) -> None:

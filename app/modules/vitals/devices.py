@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from prometheus_client import Counter
 
 from app.core.metrics import Metrics
@@ -13,15 +15,13 @@ MOST_DEVICES = 10_000
 #: A socket that has sent something in this time is still in use. One whose connection is dead may stay open longer.
 IN_USE_SECONDS = 10.0
 
-#: Whoever asked to be told that a device is there is told once in so long.
-SEEN_SECONDS = 1.0
-
 
 class Device:
     """One account that sends for one patient.
 
     Attributes:
-        told_at: when it was last told that this device is there; by our clock, in seconds since 1970.
+        told_at: when it was last told that this device is there; by our clock, in seconds since 1970, and long ago
+            where that has to be told at once.
         heard_at: of each socket that it has open, when something that can be used came there last; by our clock.
     """
 
@@ -31,7 +31,7 @@ class Device:
         self.user_id = user_id
         self.patient_id = patient_id
         self.sequence = Sequence()
-        self.told_at = float("-inf")
+        self.told_at = -inf
         self.heard_at: dict[object, float] = {}
         self._metrics = metrics
 
@@ -41,15 +41,20 @@ class Device:
 
     def note(self, number: int) -> None:
         """Note the number of a frame that has just arrived."""
-        noticed = self.sequence.note(number)
+        sequence = self.sequence
+        if number == sequence.expected:
+            # Nearly all of them are: the call would cost as much again.
+            sequence.expected = number + 1
+            return
+        noticed = sequence.note(number)
         if noticed is not None:
             kind, count = noticed
             _counter_of(self._metrics, kind).inc(count)
 
-    def is_news(self, now: float) -> bool:
+    def is_news(self, now: float, every_seconds: float) -> bool:
         """Whether it is time again to tell that this device is there; from now on it is not."""
         # The clock may have been put back.
-        if 0 <= now - self.told_at < SEEN_SECONDS:
+        if 0 <= now - self.told_at < every_seconds:
             return False
         self.told_at = now
         return True

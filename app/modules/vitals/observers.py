@@ -12,8 +12,16 @@ from typing import Protocol
 
 from app.modules.vitals.frames import Waveform
 
-#: Frames of one patient that came one after another, each with when, by our clock, in seconds since 1970.
-Received = Sequence[tuple[Waveform, float]]
+#: A frame, when its first sample was taken by the device's clock, and when it came by ours; in seconds since 1970.
+Arrival = tuple[Waveform, float, float]
+
+#: Frames of one patient that came one after another.
+Received = Sequence[Arrival]
+
+
+def arrival(waveform: Waveform, at: float) -> Arrival:
+    """A frame that came at this moment, in seconds since 1970."""
+    return waveform, waveform.started_at.timestamp(), at
 
 
 class WaveformObserver(Protocol):
@@ -30,7 +38,7 @@ class LeadObserver(Protocol):
 
 class PresenceObserver(Protocol):
     def seen(self, user_id: str, patient_id: str, *, now: datetime, measured_at: datetime) -> None:
-        """Take note that a device has sent something that can be used; at most once a second for each.
+        """Take note that a device has sent something that can be used.
 
         Args:
             measured_at: the last moment that the frame tells of, by the device's clock.

@@ -27,25 +27,26 @@ class Sequence:
     Attributes:
         missing: numbers that have not come, and may still come late.
         late: numbers that came behind greater ones.
+        expected: the number that comes next, where one has come at all.
     """
 
-    __slots__ = ("_expected", "_open", "late", "missing")
+    __slots__ = ("_open", "expected", "late", "missing")
 
     def __init__(self) -> None:
         self.missing = self.late = 0
-        self._expected: int | None = None
+        self.expected: int | None = None
         self._open: dict[int, None] = {}
 
     @property
     def has_begun(self) -> bool:
         """Whether the device numbers its frames at all."""
-        return self._expected is not None
+        return self.expected is not None
 
     def note(self, number: int) -> tuple[Break, int] | None:
         """Note a number in the order of arrival; tells what was out of order, and how many frames it is about."""
-        expected = self._expected
+        expected = self.expected
         if number == expected or expected is None:
-            self._expected = number + 1
+            self.expected = number + 1
             return None
         if number > expected:
             return self._skip(expected, number)
@@ -62,7 +63,7 @@ class Sequence:
         count = number - expected
         if count > FAR:
             return self._begin_again(number)
-        self._expected = number + 1
+        self.expected = number + 1
         self.missing += count
         self._open.update(dict.fromkeys(range(max(expected, number - MOST_MISSING), number)))
         while len(self._open) > MOST_MISSING:
@@ -70,6 +71,6 @@ class Sequence:
         return Break.GAP, count
 
     def _begin_again(self, number: int) -> tuple[Break, int]:
-        self._expected = number + 1
+        self.expected = number + 1
         self._open.clear()
         return Break.RESTART, 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any, Protocol
 
 import anyio
@@ -24,7 +25,14 @@ from app.modules.vitals.errors import InvalidReadings
 from app.modules.vitals.fields import FrameError
 from app.modules.vitals.frames import LeadStatus, Reading, Waveform, refuse_future
 from app.modules.vitals.manager import VitalsViewers
-from app.modules.vitals.observers import LeadObserver, PresenceObserver, Received, WaveformObserver
+from app.modules.vitals.observers import (
+    Arrival,
+    LeadObserver,
+    PresenceObserver,
+    Received,
+    WaveformObserver,
+    arrival,
+)
 from app.modules.vitals.repository import NewReading
 from app.modules.vitals.samples import Counts, Numbers
 from app.modules.vitals.schemas import HistogramBar, HistoryFilter, Taken
@@ -32,7 +40,7 @@ from app.modules.vitals.signs import HEART_RATE, NUMERICS
 from app.modules.vitals.tracks import MOST_PATIENTS, Curve, Track, Tracks
 from app.modules.vitals.writer import ReadingWriter
 
-__all__ = ["Counts", "Numbers", "Received", "VitalsService", "Waveform"]
+__all__ = ["Counts", "Numbers", "Received", "VitalsService", "Waveform", "arrival"]
 
 #: How far back the rules are told of readings that came before this process began.
 PRIMED = timedelta(seconds=120)
@@ -92,6 +100,8 @@ class VitalsService:
         self._tracks = Tracks(limit=most_patients)
         self._devices = Devices(metrics)
         self._presence_observers: list[PresenceObserver] = []
+        #: How often it is told that a device is there.
+        self.presence_seconds = inf
         self._waveform_observers: list[WaveformObserver] = []
         self._lead_observers: list[LeadObserver] = []
 
@@ -103,9 +113,10 @@ class VitalsService:
         """Tell it of every sensor that comes off or is on again, from now on."""
         self._lead_observers.append(observer)
 
-    def tell_presence(self, observer: PresenceObserver) -> None:
-        """Tell it which devices are there, and which have left, from now on."""
+    def tell_presence(self, observer: PresenceObserver, *, every_seconds: float) -> None:
+        """Tell it which devices are there, at least so often, and which have left, from now on."""
         self._presence_observers.append(observer)
+        self.presence_seconds = min(self.presence_seconds, every_seconds)
 
     def device(self, user_id: str, patient_id: str) -> Device:
         """What is remembered of the device that this account is to this patient."""
@@ -190,7 +201,7 @@ class VitalsService:
             await self.take(patient_id, (frame,))
         elif isinstance(frame, Waveform):
             refuse_future(frame.started_at, self.clock.now())
-            self.relay(patient_id, [(frame, self.clock.seconds())])
+            self.relay(patient_id, [arrival(frame, self.clock.seconds())])
         else:
             refuse_future(frame.at, self.clock.now())
             for observer in self._lead_observers:
@@ -326,8 +337,8 @@ class VitalsService:
             for observer in self._waveform_observers:
                 observer.take(patient_id, new)
             if is_watched:
-                for waveform, _ in new:
-                    self._viewers.publish(patient_id, waveform)
+                for frame in new:
+                    self._viewers.publish(patient_id, frame[0])
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncSession]:
@@ -344,8 +355,14 @@ class VitalsService:
 
 
 def _by_curve(received: Received) -> Mapping[Curve, Received]:
-    curves: dict[Curve, list[tuple[Waveform, float]]] = {}
+    curves: dict[Curve, list[Arrival]] = {}
+    frames: list[Arrival] = []
+    kind = leads = None
     for frame in received:
         waveform = frame[0]
-        curves.setdefault((waveform.type, waveform.leads), []).append(frame)
+        # Of one curve they are the very same objects nearly always; equal ones find the same list.
+        if waveform.leads is not leads or waveform.type is not kind:
+            kind, leads = waveform.type, waveform.leads
+            frames = curves.setdefault((kind, leads), [])
+        frames.append(frame)
     return curves

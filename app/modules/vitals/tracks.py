@@ -42,7 +42,7 @@ class _Recent:
         """Those whose time was not among the last ones; from now on it is."""
         new = []
         for frame in received:
-            seconds = frame[0].started_at.timestamp()
+            seconds = frame[1]
             if seconds > self._newest:
                 self._newest = seconds
             elif seconds in self._times:

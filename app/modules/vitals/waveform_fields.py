@@ -91,6 +91,12 @@ def to_lead(value: object, field: str = "lead") -> str | None:
     return lead
 
 
+def possible_bytes(head: Head) -> range:
+    """How long the samples of a binary frame may be."""
+    sample_bytes = COUNT_BYTES * len(head.leads)
+    return range(sample_bytes, MOST_SAMPLES * sample_bytes + 1, sample_bytes)
+
+
 def to_counts(head: Head, data: bytes) -> Counts:
     """The samples of a binary frame."""
     size, remainder = divmod(len(data), COUNT_BYTES * len(head.leads))

@@ -7,7 +7,7 @@ from collections import deque
 import anyio
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.metrics import Metrics
@@ -211,6 +211,7 @@ def outcome(done: list[Change], *, of: str) -> tuple[list[type], object]:
     return steps, reason
 
 
+@settings(max_examples=1000)
 @given(changes)
 def test_what_waits_is_bounded_and_ends_as_all_of_it_would(told: list[Change]) -> None:
     waiting: deque[Change] = deque()

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from app.modules.strips.recorder import Recorder
 from app.modules.strips.strip import Trace
 from app.modules.vitals.frames import Waveform
+from app.modules.vitals.observers import arrival
 from app.modules.vitals.samples import Counts, Numbers
 from tests.modules.ward import SetClock
 
@@ -69,7 +70,7 @@ class Bench:
 
     def take(self, *frames: Waveform, patient: str = "P1") -> None:
         for waveform in frames:
-            self.recorder.take(patient, [(waveform, self.clock.now().timestamp())])
+            self.recorder.take(patient, [arrival(waveform, self.clock.now().timestamp())])
 
     def stream(
         self,

@@ -61,7 +61,7 @@ class Curves:
     leads: list[tuple[str, str, str | None, bool, datetime]] = field(default_factory=list)
 
     def take(self, patient_id: str, received: Received) -> None:
-        self.taken += ((patient_id, waveform) for waveform, _ in received)
+        self.taken += ((patient_id, waveform) for waveform, _, _ in received)
 
     def lead(self, patient_id: str, type: str, lead: str | None, *, is_off: bool, at: datetime) -> None:
         self.leads.append((patient_id, type, lead, is_off, at))

@@ -43,7 +43,7 @@ class Notes:
     def take(self, patient_id: str, received: Received) -> None:
         if self.is_broken:
             raise RuntimeError("of its own")
-        self.waveforms += (waveform for waveform, _ in received)
+        self.waveforms += (waveform for waveform, _, _ in received)
 
     def lead(self, patient_id: str, type: str, lead: str | None, *, is_off: bool, at: datetime) -> None:
         self.leads.append((lead, is_off))
@@ -63,7 +63,7 @@ def notes(either: RunningServer) -> Notes:
     observer = Notes()
     service(either).tell_waveforms(observer)
     service(either).tell_leads(observer)
-    service(either).tell_presence(observer)
+    service(either).tell_presence(observer, every_seconds=1)
     return observer
 
 
@@ -199,7 +199,7 @@ async def test_a_device_that_goes_on_with_another_socket_has_not_signed_off(
     await until(lambda: notes.gone == [True])
 
 
-async def test_that_a_device_is_there_is_told_once_a_second_with_its_own_time(
+async def test_that_a_device_is_there_is_told_now_and_then_with_its_own_time(
     either: RunningServer, notes: Notes, bed: Bed
 ) -> None:
     async with socket(either, MOBILE, "device", patient_id="P1") as device:
@@ -207,6 +207,16 @@ async def test_that_a_device_is_there_is_told_once_a_second_with_its_own_time(
         await device.flush()
         assert 1 <= len(notes.here) < 20
         assert notes.here[0] == bed.now - timedelta(seconds=0.1)
+
+
+async def test_that_a_device_is_back_is_told_at_once(either: RunningServer, notes: Notes, bed: Bed) -> None:
+    """Fails where a device that has left counts as told (checked so)."""
+    for number in range(3):
+        async with socket(either, MOBILE, "device", patient_id="P1") as device:
+            await device.send(bed.reading(seconds=number))
+            await device.flush()
+        await until(lambda: len(notes.gone) == len(notes.here))
+    assert notes.here == [bed.now + timedelta(seconds=number) for number in range(3)]
 
 
 async def test_a_device_that_gets_nothing_right_is_told_each_time_before_it_is_sent_away(

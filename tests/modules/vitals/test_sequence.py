@@ -85,7 +85,7 @@ def test_a_device_goes_on_counting_on_its_next_connection_and_what_it_loses_is_c
     assert not devices.of("u", "P2").sequence.has_begun
 
 
-def test_it_is_told_once_a_second_that_a_device_is_there() -> None:
+def test_that_a_device_is_there_is_told_no_more_often_than_is_asked_for() -> None:
     device = Devices(Metrics()).of("u", "P1")
-    told = [now for now in (10.0, 10.5, 10.99, 11.0, 11.5, 13.0) if device.is_news(now)]
+    told = [now for now in (10.0, 10.5, 10.99, 11.0, 11.5, 13.0) if device.is_news(now, 1)]
     assert told == [10.0, 11.0, 13.0]

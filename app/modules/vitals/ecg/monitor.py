@@ -120,7 +120,7 @@ class EcgMonitor:
 
     def take(self, patient_id: str, received: Received) -> None:
         """Keep frames until their second is complete; anything but an ECG is passed over."""
-        frames = [waveform for waveform, _ in received if waveform.type == "ecg"]
+        frames = [waveform for waveform, _, _ in received if waveform.type == "ecg"]
         if not frames:
             return
         patient = self._patients.get(patient_id)

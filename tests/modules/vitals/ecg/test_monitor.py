@@ -16,6 +16,7 @@ from app.core.metrics import Metrics
 from app.modules.vitals.ecg.monitor import MOST_WAITING, MOST_WAITING_AT_START, EcgMonitor
 from app.modules.vitals.ecg.teller import MOST_WAITING as MOST_WAITING_SECONDS
 from app.modules.vitals.frames import Beats, Waveform
+from app.modules.vitals.observers import arrival
 from app.modules.vitals.samples import Numbers
 from tests.modules.vitals.ecg.player import BEGAN, Signal, beats, counts, ecg, frames, of_50_ms, quiet
 from tests.servers import until
@@ -84,7 +85,7 @@ class Bedside:
         for waveform in waveforms(signal, **changes):
             if waveform.started_at.timestamp() - BEGAN < since - 0.001:
                 continue
-            self.monitor.take(patient_id, [(waveform, 0.0)])
+            self.monitor.take(patient_id, [arrival(waveform, 0.0)])
             if not at_once:
                 await anyio.lowlevel.checkpoint()
 
@@ -125,7 +126,7 @@ async def test_one_frame_of_another_device_whose_clock_is_ahead_hides_no_asystol
         await bedside.send(heart_of(75, seconds=15))
         ahead = datetime.fromtimestamp(BEGAN + 15 + 59, UTC)
         of_other = Waveform("ecg", RATE, (None,), counts([quiet(0.1, RATE)]), "mV", ahead)
-        bedside.monitor.take(PATIENT, [(of_other, 0.0)])
+        bedside.monitor.take(PATIENT, [arrival(of_other, 0.0)])
         await bedside.send(ecg(beats(75, until=15), 25, RATE), since=15)
         await until(lambda: [present for _, present, _ in bedside.notebook.asystoles] == [False, True])
 
@@ -266,7 +267,7 @@ def minutes_of_signal(minutes: int) -> Iterator[Waveform]:
 
 async def test_what_waits_for_the_analysis_to_be_loaded_is_bounded_and_counted(bedside: Bedside) -> None:
     for waveform in minutes_of_signal(130):
-        bedside.monitor.take(PATIENT, [(waveform, 0.0)])
+        bedside.monitor.take(PATIENT, [arrival(waveform, 0.0)])
     left_out = bedside.count("tocsin_ecg_skipped_total", what="frames")
     assert left_out == 130 * 15 - MOST_WAITING_AT_START / 1000
 
@@ -277,11 +278,11 @@ async def test_no_more_than_usual_waits_for_an_analysis_that_cannot_be_loaded(
     bedside = Bedside(catch_up_seconds=0)
     monkeypatch.setitem(sys.modules, "app.modules.vitals.ecg.heart", None)
     for waveform in minutes_of_signal(5):
-        bedside.monitor.take(PATIENT, [(waveform, 0.0)])
+        bedside.monitor.take(PATIENT, [arrival(waveform, 0.0)])
     with pytest.raises(ImportError):
         await bedside.monitor.run()
     for waveform in minutes_of_signal(1):
-        bedside.monitor.take(PATIENT, [(waveform, 0.0)])
+        bedside.monitor.take(PATIENT, [arrival(waveform, 0.0)])
     left_out = bedside.count("tocsin_ecg_skipped_total", what="frames")
     assert left_out == 6 * 15 - MOST_WAITING / 1000
 
@@ -325,7 +326,7 @@ async def test_a_device_whose_clock_was_put_back_is_still_looked_at(bedside: Bed
         upcoming = waveforms(heart_of(75, seconds=300), began=past)
 
         def is_told_of_the_past() -> bool:
-            bedside.monitor.take(PATIENT, [(next(upcoming), 0.0)])
+            bedside.monitor.take(PATIENT, [arrival(next(upcoming), 0.0)])
             return bedside.notebook.rates[-1][2].timestamp() < BEGAN
 
         await until(is_told_of_the_past)
@@ -336,7 +337,7 @@ async def test_microvolts_in_json_are_as_good(bedside: Bedside) -> None:
         for waveform in waveforms(heart_of(60, seconds=10)):
             row = tuple(value * 1000 for value in waveform.samples.values())
             in_microvolts = Waveform("ecg", RATE, (None,), Numbers((row,)), "uV", waveform.started_at, None)
-            bedside.monitor.take(PATIENT, [(in_microvolts, 0.0)])
+            bedside.monitor.take(PATIENT, [arrival(in_microvolts, 0.0)])
             await anyio.lowlevel.checkpoint()
         await until(lambda: bedside.notebook.rates)
     assert bedside.notebook.rates[-1][1] == 60
