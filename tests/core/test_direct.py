@@ -210,7 +210,7 @@ def test_with_the_uvicorn_that_is_installed_connections_are_given_away_and_lent(
         chosen = protocols(limits())
 
     assert logs == []
-    assert chosen["ws"] is LendingSocketProtocol
+    assert chosen["ws"].func is LendingSocketProtocol
 
 
 def test_a_uvicorn_that_lacks_what_is_relied_on_is_used_as_it_is_with_one_line_that_names_it() -> None:

@@ -12,6 +12,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.protocol import Protocol
 from websockets.streams import StreamReader
 
+from app.core.direct.reading import SocketReader
 from app.core.direct.sockets import LendingSocketProtocol
 from app.core.direct.streams import StreamingProtocol
 from app.core.limits import ConnectionLimits
@@ -49,4 +50,7 @@ def protocols(limits: ConnectionLimits, relied_on: ReliedOn = RELIED_ON) -> dict
     if missing:
         _log.warning("direct.unavailable", missing=missing, falls_back_to="plain ASGI")
         return {"http": "httptools", "ws": "websockets-sansio"}
-    return {"http": partial(StreamingProtocol, limits=limits, pace=RequestPace()), "ws": LendingSocketProtocol}
+    return {
+        "http": partial(StreamingProtocol, limits=limits, pace=RequestPace()),
+        "ws": partial(LendingSocketProtocol, reader=SocketReader()),
+    }

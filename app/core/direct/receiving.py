@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from app.core.direct.reading import READ_BYTES, Reading, SocketReader
 from app.core.websocket_frames import Take, frame_bytes, take_messages
-
-#: So much of what arrives on one connection is taken before others have their turn: it holds the loop for less than
-#: a tenth of a millisecond. A transport reads up to 256 kB at a time, which can be thousands of messages.
-READ_BYTES = 4096
 
 
 class Library(Protocol):
@@ -33,6 +30,7 @@ class DirectReceiver(asyncio.Protocol):
     fetched from beyond the processor's caches, so that a frame that is complete touches as few as can be.
 
     Args:
+        reader: reads in the place of the transport, if it can.
         is_library_reading: the library is in the middle of a frame or a message, so that what comes next is its.
         most_bytes: a larger message is left to the library, which refuses it.
         take: called with each message, on the event loop; must not raise.
@@ -50,15 +48,25 @@ class DirectReceiver(asyncio.Protocol):
         "_needed_bytes",
         "_rest",
         "_rest_at",
+        "_source",
         "_take",
         "_transport",
     )
 
     def __init__(
-        self, library: Library, transport: asyncio.Transport, most_bytes: int, take: Take, *, is_library_reading: bool
+        self,
+        library: Library,
+        transport: asyncio.Transport,
+        most_bytes: int,
+        take: Take,
+        *,
+        reader: SocketReader | None = None,
+        is_library_reading: bool,
     ) -> None:
         self._library = library
         self._transport = transport
+        #: Who reads: a transport reads up to 256 kB at a time, which can be thousands of messages.
+        self._source: asyncio.Transport | Reading = transport
         self._most_bytes = most_bytes
         self._take = take
         self._is_library_reading = is_library_reading
@@ -72,12 +80,14 @@ class DirectReceiver(asyncio.Protocol):
         #: What has been read in one go with what was taken, and from where on it waits for its turn.
         self._rest = b""
         self._rest_at = 0
+        if reader is not None:
+            self._source = reader.begin(transport, self) or transport
 
     def pause(self) -> None:
         """Read nothing more, and take nothing but what is being taken right now."""
         self._is_held = True
         if not self._transport.is_closing():
-            self._transport.pause_reading()
+            self._source.pause_reading()
 
     def resume(self) -> None:
         """Take what comes again."""
@@ -89,14 +99,14 @@ class DirectReceiver(asyncio.Protocol):
         if self._is_held or self._transport.is_closing():
             return
         if not self._rest:
-            self._transport.resume_reading()
+            self._source.resume_reading()
         elif not self._is_scheduled:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._take_rest)
 
     def data_received(self, data: bytes) -> None:
         if len(data) > READ_BYTES:
-            self._transport.pause_reading()
+            self._source.pause_reading()
             self._rest, self._rest_at = data, 0
             self._take_piece()
             self.read_on()
@@ -154,6 +164,15 @@ class DirectReceiver(asyncio.Protocol):
         self._is_library_closing = True
         self._is_between_frames = False
 
+    def nothing_more_comes(self) -> None:
+        """The other end has closed its side, or the connection is broken."""
+        if isinstance(self._source, Reading):
+            self._source.leave_to_transport()
+
+    def break_off(self) -> None:
+        """Cut the connection off."""
+        self._transport.abort()
+
     def eof_received(self) -> bool | None:
         return self._library.eof_received()
 
@@ -166,4 +185,6 @@ class DirectReceiver(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         while self._rest:
             self._take_piece()
+        if isinstance(self._source, Reading):
+            self._source.stop()
         self._library.connection_lost(exc)

@@ -12,6 +12,7 @@ from websockets.protocol import State
 from websockets.streams import StreamReader
 
 from app.core.direct.connection import Connection
+from app.core.direct.reading import SocketReader
 from app.core.direct.receiving import DirectReceiver
 from app.core.sinks import Framing
 from app.core.websocket_frames import Take, as_binary_frame, as_text_frame
@@ -80,13 +81,21 @@ class DirectSocket(Connection):
 
 
 class LendingSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol, which lends its connection where the application asks for it."""
+    """uvicorn's WebSocket protocol, which lends its connection where the application asks for it.
+
+    Args:
+        reader: reads the connections whose messages are handed over.
+    """
 
     _direct: DirectSocket | None = None
     _receiver: DirectReceiver | None = None
 
     #: Who takes the messages, if not the application's `receive`.
     _take: Take | None = None
+
+    def __init__(self, *arguments: Any, reader: SocketReader | None = None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._reader = reader
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
@@ -107,7 +116,12 @@ class LendingSocketProtocol(WebSocketsSansIOProtocol):
         self._take = take
         self._pass_on()
         self._receiver = DirectReceiver(
-            self, self.transport, self.config.ws_max_size, take, is_library_reading=not self.is_between_messages()
+            self,
+            self.transport,
+            self.config.ws_max_size,
+            take,
+            reader=self._reader,
+            is_library_reading=not self.is_between_messages(),
         )
         self.transport.set_protocol(self._receiver)
         return self._receiver
