@@ -1,6 +1,6 @@
 """Works off the waveforms that have arrived on all sockets, a slice at a time.
 
-Those that somebody watches are taken in the loop's next turn. The others are gathered for half a second
+Those that somebody watches are taken in the loop's next turn. The others are gathered for three quarters of a second
 and taken together: the frames of one device one after another cost half of what they cost one by one between
 the reads of others, which push each other's data out of the processor's caches. However many wait: one turn of
 the loop takes them for the time of a slice, a few of each socket in its turn, and between two slices the loop
@@ -17,8 +17,8 @@ from typing import Protocol
 #: A slice ends at this age. The invariant is 10 ms; the rest is for what the loop has to do besides in the same turn.
 SLICE_SECONDS = 0.005
 
-#: How long frames of a socket are gathered, which is ten of most devices, and how often it is looked.
-GATHER_SECONDS = 0.5
+#: How long frames of a socket are gathered, which is fifteen of most devices, and how often it is looked.
+GATHER_SECONDS = 0.75
 TICK_SECONDS = 0.02
 
 #: Frames of one socket that are taken before others have their turn.
