@@ -164,6 +164,8 @@ def _attempt(patients: int, options: argparse.Namespace) -> Attempt:
         streaming(server, patients) as (_, devices),
     ):
         devices.stream(options.warm_up)
+        # Frames of the warm-up that are still gathered would count as heart rates.
+        devices.flush()
         counted, sent = prometheus.total(server.metrics(), _READINGS) or 0.0, devices.sent
         cost = measure(server.process, devices, options.seconds)
         metrics = server.metrics()

@@ -155,6 +155,9 @@ class DirectReceiver(asyncio.Protocol):
 
     def _hand_over(self, data: bytes | bytearray) -> None:
         self._beginning.clear()
+        if self._transport.is_closing():
+            # A transport that is closing reads nothing; whoever reads in its place may not know yet.
+            return
         self._library.data_received(bytes(data))
         self._is_library_reading = not self._library.is_between_messages()
         self._is_between_frames = not self._is_library_reading and not self._is_library_closing

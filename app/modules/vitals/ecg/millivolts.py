@@ -24,7 +24,7 @@ def to_millivolts(run: Sequence[Samples], leads: int, millivolts: float = 1.0) -
     alike = [samples for samples in run if isinstance(samples, Counts) and _has_scale_of(first, samples)]
     if len(alike) == len(run):
         # The usual case: a device does not change its scale from frame to frame.
-        return _scaled(np.concatenate([_planes(samples, leads) for samples in alike], axis=1), alike[0], millivolts)
+        return _scaled(_joined(alike, leads), alike[0], millivolts)
     return np.concatenate([_one(samples, leads, millivolts) for samples in run], axis=1)
 
 
@@ -36,6 +36,13 @@ def _one(samples: Samples, leads: int, millivolts: float) -> NDArray[np.float32]
     if isinstance(samples, Counts):
         return _scaled(_planes(samples, leads), samples, millivolts)
     return _bounded(np.array(samples.rows[:leads]) * millivolts)
+
+
+def _joined(run: Sequence[Counts], leads: int) -> NDArray[np.int16]:
+    if len(run[0].scales) == 1:
+        # Of one lead the bytes of all frames are one array, without an array for each frame.
+        return np.frombuffer(b"".join([samples.data for samples in run]), "<i2")[None, :]
+    return np.concatenate([_planes(samples, leads) for samples in run], axis=1)
 
 
 def _planes(samples: Counts, leads: int) -> NDArray[np.int16]:
