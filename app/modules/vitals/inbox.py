@@ -21,7 +21,7 @@ STALE_SECONDS: Final = 5.0
 
 #: A device that is so far ahead of us is asked to slow down.
 MANY: Final = 200
-OLD_SECONDS: Final = 1.0
+OLD_SECONDS: Final = 1.25
 
 
 #: Up to so many that wait, nobody asks whether the device is too fast.
