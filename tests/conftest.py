@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# `pytest.approx` asks numpy where it finds it, and must not meet it half loaded by the thread of a server.
+import numpy as np  # noqa: F401
 import pytest
 from hypothesis import HealthCheck, settings
 

@@ -13,6 +13,7 @@ import structlog.testing
 import uvloop
 
 from app.core.direct.reading import AT_ONCE, READ_BYTES, Reading, SocketReader
+from tests.servers import until
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
@@ -106,12 +107,6 @@ def play(request: pytest.FixtureRequest) -> Callable[[Play], None]:
             runner.run(coroutine)
 
     return on_loop
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 def test_what_arrives_is_taken_in_order_and_in_pieces(play: Callable[[Play], None]) -> None:

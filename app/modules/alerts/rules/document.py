@@ -65,8 +65,9 @@ NEWS2_MAX_AGE_SECONDS: Final = 12 * 3600.0
 COMBINED_MAX_AGE_SECONDS: Final = 300.0
 
 
+# The plugin asks for the names of Python to be understood as well, because only then can it check who builds such a
+# part by hand. Nobody does, and a rules file that may be written in two spellings is not what its schema says.
 class _Part(BaseModel):  # type: ignore[pydantic-alias]
-    # The names of the file alone are understood, and nobody builds these by hand.
     model_config = ConfigDict(  # type: ignore[pydantic-alias]
         alias_generator=to_camel,
         extra="forbid",
