@@ -33,6 +33,7 @@ class Listener(asyncio.Protocol):
         self.was_ended = False
         self.lost = asyncio.get_running_loop().create_future()
         self.fails = False
+        self.then: Callable[[], object] = lambda: None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -46,6 +47,7 @@ class Listener(asyncio.Protocol):
         if self.fails:
             raise RuntimeError("of its own")
         self.data.append(data)
+        self.then()
 
     def nothing_more_comes(self) -> None:
         self.was_ended = True
@@ -82,9 +84,15 @@ class Room:
         for end in self.ends:
             end.close()
         for listener in self.listeners:
-            listener.reading.resume_reading()
+            listener.reading.leave_to_transport()
             await asyncio.wait_for(listener.lost, 10)
         assert len(self.reader) == 0
+
+
+async def _turns() -> None:
+    """Let the event loop go round a few times."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 Play = Callable[[Room], Awaitable[None]]
@@ -148,6 +156,69 @@ def test_a_connection_that_is_paused_is_not_read_until_it_is_resumed(play: Calla
             listener.reading.resume_reading()
         far.sendall(b"second")
         await until(lambda: b"".join(listener.data) == b"firstsecond")
+
+    play(part)
+
+
+def test_all_that_has_arrived_is_read_at_once_and_the_rest_together(play: Callable[[Play], None]) -> None:
+    """The next look is an hour later, so that what is read at all is read at once."""
+
+    async def part(room: Room) -> None:
+        room.reader = SocketReader(coalesce_seconds=3600)
+        (much, flooded), *others = [await room.open() for _ in range(2 * AT_ONCE)]
+        much.sendall(bytes(3 * READ_BYTES - 1))
+        for far, _ in others:
+            far.sendall(b"first")
+        await until(lambda: all(listener.data == [b"first"] for _, listener in others))
+        await until(lambda: sum(map(len, flooded.data)) == 3 * READ_BYTES - 1)
+        for far, _ in others:
+            far.sendall(b"second")
+        await _turns()
+        assert all(listener.data == [b"first"] for _, listener in others)
+
+    play(part)
+
+
+def test_many_that_send_little_are_all_read_at_once(play: Callable[[Play], None]) -> None:
+    async def part(room: Room) -> None:
+        room.reader = SocketReader(coalesce_seconds=3600)
+        ends = [await room.open() for _ in range(3 * AT_ONCE)]
+        for far, _ in ends:
+            far.sendall(b"little")
+        await until(lambda: all(listener.data == [b"little"] for _, listener in ends))
+
+    play(part)
+
+
+def test_after_a_quiet_time_what_arrives_is_read(play: Callable[[Play], None]) -> None:
+    async def part(room: Room) -> None:
+        room.reader = SocketReader(coalesce_seconds=0)
+        far, listener = await room.open()
+        for _ in range(3):
+            listener.data.clear()
+            far.sendall(b"word")
+            await until(lambda: listener.data)
+            await _turns()
+
+    play(part)
+
+
+def test_when_the_last_one_is_gone_nothing_is_looked_at(play: Callable[[Play], None]) -> None:
+    """Neither where it goes between two looks, nor where it goes in its own turn."""
+
+    async def part(room: Room) -> None:
+        faults: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        room.reader = SocketReader(coalesce_seconds=0)
+        far, listener = await room.open()
+        loop, reading = asyncio.get_running_loop(), listener.reading
+        for leave in (reading.pause_reading, lambda: loop.call_soon(reading.pause_reading)):
+            listener.data, listener.then = [], leave
+            far.sendall(b"word")
+            await until(lambda: listener.data)
+            await _turns()
+            reading.resume_reading()
+        assert faults == []
 
     play(part)
 
