@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -37,6 +38,11 @@ CATCH_UP_SECONDS: Final = 30.0
 
 #: Signal that has waited for so long is examined all at once: what is new counts more then than each second's rate.
 LATE_SECONDS: Final = 2.0
+
+#: Patients are examined one after another for so long before others have their turn. The invariant is 10 ms; those that
+#: are examined in a row find the analysis in the processor's caches, which was measured to take a seventh off a core
+#: that follows 1,000.
+SLICE_SECONDS: Final = 0.002
 
 #: A patient who has sent no ECG for so long is forgotten.
 FORGOTTEN_SECONDS: Final = 60.0
@@ -80,13 +86,12 @@ class _Patient:
 class EcgMonitor:
     """Follows the hearts of all patients whose ECG comes to this node.
 
-    A patient is examined when a second of signal is complete, on the event loop, one at a time and with
-    everybody else's turn in between: that holds the loop for a quarter of a millisecond. A thread was
-    measured to cost a tenth more and to spare the loop little. When there is too little time, several
-    seconds of signal are examined as one.
+    A patient is examined when a second of signal is complete, on the event loop, a few in a row and with
+    everybody else's turn in between. A thread was measured to cost a tenth more and to spare the loop little.
+    When there is too little time, several seconds of signal are examined as one.
 
     Args:
-        late_seconds: see `LATE_SECONDS`; `catch_up_seconds` likewise.
+        late_seconds: see `LATE_SECONDS`; `catch_up_seconds` and `slice_seconds` likewise.
     """
 
     def __init__(
@@ -98,12 +103,14 @@ class EcgMonitor:
         most_patients: int = MOST_PATIENTS,
         late_seconds: float = LATE_SECONDS,
         catch_up_seconds: float = CATCH_UP_SECONDS,
+        slice_seconds: float = SLICE_SECONDS,
     ) -> None:
         self._show = show
         self._metrics = metrics
         self._most_patients = most_patients
         self._late_seconds = late_seconds
         self._catch_up_seconds = catch_up_seconds
+        self._slice_seconds = slice_seconds
         self._teller = Teller(record, metrics)
         self._patients: dict[str, _Patient] = {}
         self._due: deque[_Patient] = deque()
@@ -167,18 +174,24 @@ class EcgMonitor:
     async def _examine_due(self, new_heart: Callable[[], Heart]) -> None:
         while True:
             await self._any_due()
-            patient = self._due.popleft()
-            patient.is_due = False
-            if patient.heart is None:
-                patient.heart = new_heart()
-            try:
-                self._examine(patient, patient.heart)
-            except Exception:
-                # One patient's data must not keep the others from being examined; theirs begin anew.
-                patient.heart = None
-                self._metrics.worker_failures.labels(worker="ecg").inc()
-                _log.exception("ecg.examination_failed")
+            until = time.perf_counter() + self._slice_seconds
+            self._examine_next(new_heart)
+            while self._due and time.perf_counter() < until:
+                self._examine_next(new_heart)
             await asyncio.sleep(0)
+
+    def _examine_next(self, new_heart: Callable[[], Heart]) -> None:
+        patient = self._due.popleft()
+        patient.is_due = False
+        if patient.heart is None:
+            patient.heart = new_heart()
+        try:
+            self._examine(patient, patient.heart)
+        except Exception:
+            # One patient's data must not keep the others from being examined; theirs begin anew.
+            patient.heart = None
+            self._metrics.worker_failures.labels(worker="ecg").inc()
+            _log.exception("ecg.examination_failed")
 
     def _examine(self, patient: _Patient, heart: Heart) -> None:
         """Examine the next second of a patient, or all that waits where that has waited too long."""

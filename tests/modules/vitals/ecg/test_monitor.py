@@ -41,6 +41,8 @@ class Notebook:
     asystoles: list[tuple[str, bool, datetime]] = field(default_factory=list)
     gate: anyio.Event | None = None
     refusals: int = 0
+    turn: int = 0
+    shown_in: list[int] = field(default_factory=list)
 
     async def take(self, patient_id: str, rates: Sequence[tuple[float, datetime]]) -> None:
         if self.gate is not None and patient_id == PATIENT:
@@ -49,6 +51,12 @@ class Notebook:
 
     def show(self, patient_id: str, beats: Beats) -> None:
         self.beats.append((patient_id, beats))
+        self.shown_in.append(self.turn)
+
+    async def count_turns(self) -> None:
+        while True:
+            self.turn += 1
+            await anyio.lowlevel.checkpoint()
 
     async def quality(self, patient_id: str, lead: str | None, state: str, reason: str | None, at: datetime) -> None:
         self.qualities.append((patient_id, lead, state, reason))
@@ -204,6 +212,21 @@ async def test_a_recording_that_is_played_fast_has_a_rate_for_each_second(bedsid
     times = [round(at.timestamp() - BEGAN) for _, _, at in bedside.notebook.rates]
     assert times == list(range(times[0], 101))
     assert times[0] < 10
+
+
+@pytest.mark.parametrize(("slice_seconds", "is_one_by_one"), [(0, True), (3600, False)])
+async def test_after_each_slice_others_have_their_turn(slice_seconds: float, is_one_by_one: bool) -> None:
+    bedside = Bedside(slice_seconds=slice_seconds)
+    notebook = bedside.notebook
+    async with bedside.running(), anyio.create_task_group() as tasks:
+        await bedside.send(heart_of(75, seconds=8))
+        await until(lambda: notebook.rates)
+        tasks.start_soon(notebook.count_turns)
+        await bedside.send(heart_of(75, seconds=100), since=8, at_once=True)
+        await until(lambda: notebook.beats[-1][1].times[-1].timestamp() > BEGAN + 98)
+        tasks.cancel_scope.cancel()
+    turns = notebook.shown_in[-80:]
+    assert len(set(turns)) == (len(turns) if is_one_by_one else 1)
 
 
 async def test_a_patient_whose_news_wait_holds_up_nobody_else(bedside: Bedside) -> None:
