@@ -44,6 +44,11 @@ LATE_SECONDS: Final = 2.0
 #: that follows 1,000.
 SLICE_SECONDS: Final = 0.002
 
+#: Then the event loop goes round so often before the next patient. What goes by several of its rounds, as an alert does
+#: that is stored and told, would otherwise wait a slice at each: with 600 devices one alert in a hundred took 124 ms
+#: with one round between slices, and 33 ms with eight. An idle loop goes round eight times in 0.01 ms.
+ROUNDS_BETWEEN_SLICES: Final = 8
+
 #: A patient who has sent no ECG for so long is forgotten.
 FORGOTTEN_SECONDS: Final = 60.0
 
@@ -178,7 +183,8 @@ class EcgMonitor:
             self._examine_next(new_heart)
             while self._due and time.perf_counter() < until:
                 self._examine_next(new_heart)
-            await asyncio.sleep(0)
+            for _ in range(ROUNDS_BETWEEN_SLICES):
+                await asyncio.sleep(0)
 
     def _examine_next(self, new_heart: Callable[[], Heart]) -> None:
         patient = self._due.popleft()
