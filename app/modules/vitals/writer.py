@@ -36,12 +36,18 @@ class ReadingWriter:
 
     Readings leave the queue when they are committed and not before, so that for each one taken
     either `holds` is true or the table has it.
+
+    Args:
+        capacity: see `CAPACITY`; `batch_seconds` likewise.
     """
 
-    def __init__(self, db: Database, metrics: Metrics, *, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, db: Database, metrics: Metrics, *, capacity: int = CAPACITY, batch_seconds: float = BATCH_SECONDS
+    ) -> None:
         self._db = db
         self._metrics = metrics
         self._capacity = capacity
+        self._batch_seconds = batch_seconds
         self._waiting: dict[_Key, NewReading] = {}
         self._taken = 0
         self._committed = 0
@@ -64,9 +70,10 @@ class ReadingWriter:
         """
         while self._waiting and len(self._waiting) + len(readings) > self._capacity:
             await self._progressed.wait()
+        before = len(self._waiting)
         for stored in readings:
             self._waiting[stored.patient_id, stored.reading.type, stored.reading.measured_at] = stored
-        self._taken += len(readings)
+        self._taken += len(self._waiting) - before
         self._arrived.set()
         if len(self._waiting) >= BATCH_READINGS:
             self._in_a_hurry.set()
@@ -83,7 +90,7 @@ class ReadingWriter:
         try:
             while True:
                 await self._arrived.wait()
-                with anyio.move_on_after(BATCH_SECONDS):
+                with anyio.move_on_after(self._batch_seconds):
                     await self._in_a_hurry.wait()
                 await self._write_waiting()
         finally:
@@ -93,9 +100,14 @@ class ReadingWriter:
                 _log.error("vitals.readings_lost", count=len(self._waiting))
 
     async def _write_waiting(self) -> None:
-        """Commit batch after batch until nothing waits."""
+        """Commit batch after batch what has been taken by now.
+
+        What comes meanwhile waits for others again: there is always something with many patients, and a
+        commit for a handful of readings costs nearly what one for hundreds does.
+        """
         self._in_a_hurry = anyio.Event()
-        while self._waiting:
+        goal = self._taken
+        while self._committed < goal:
             batch = dict(islice(self._waiting.items(), BATCH_READINGS))
             await self._commit(batch.values())
             for key in batch:
@@ -103,7 +115,8 @@ class ReadingWriter:
             self._committed += len(batch)
             self._progressed.set()
             self._progressed = anyio.Event()
-        self._arrived = anyio.Event()
+        if not self._waiting:
+            self._arrived = anyio.Event()
 
     async def _commit(self, batch: Iterable[NewReading]) -> None:
         """Return when the batch is committed, however long the database is away."""

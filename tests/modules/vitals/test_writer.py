@@ -62,6 +62,33 @@ async def test_more_readings_than_one_batch_are_all_written(station: Station) ->
     assert len(await station.stored()) == count
 
 
+async def test_a_reading_that_is_put_twice_is_written_once(station: Station) -> None:
+    (reading,) = new(station, 1)
+    with anyio.fail_after(PATIENCE_SECONDS):
+        await station.writer.put([reading, reading])
+        await station.writer.flush()
+    assert await station.stored() == [reading.reading]
+
+
+async def test_what_comes_during_a_commit_waits_for_company_again(ward: Ward) -> None:
+    station = Station(ward)
+    writer = ReadingWriter(ward.db, ward.metrics, batch_seconds=3600)
+    async with running(writer), anyio.create_task_group() as tasks:
+        with anyio.fail_after(PATIENCE_SECONDS):
+            async with ward.db.write():
+                await writer.put(new(station, 1))
+                tasks.start_soon(writer.flush)
+                await anyio.wait_all_tasks_blocked()
+                await writer.put(new(station, 1, start=1))
+            # Whoever writes has their turn in order: a second batch would come before this.
+            await until(lambda: len(writer) == 1)
+            async with ward.db.write():
+                pass
+            assert len(writer) == 1
+            await writer.flush()
+    assert len(await station.stored()) == 2
+
+
 async def test_a_reading_that_is_in_the_table_stays_as_it_is(station: Station) -> None:
     first = station.reading(72)
     second = station.reading(99)
