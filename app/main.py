@@ -258,6 +258,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         "surveillance": services.get(Surveillance).run,
         "ecg": services.get(EcgMonitor).run,
         "readings": services.get(ReadingWriter).run,
+        "taking_up": services.get(VitalsService).take_up_recent,
         "retention": services.get(Retention).run,
         "strips": services.get(StripService).run,
         "presence": services.get(PresenceRegister).run,

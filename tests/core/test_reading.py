@@ -274,3 +274,39 @@ def test_a_receiver_that_fails_loses_its_connection_and_the_others_go_on(play: C
         await until(lambda: b"".join(beside.data) == b"yz")
 
     play(part)
+
+
+def test_who_cannot_even_be_broken_off_holds_up_nobody(play: Callable[[Play], None]) -> None:
+    async def part(room: Room) -> None:
+        def cannot() -> None:
+            raise RuntimeError("not even that")
+
+        told: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
+        (far, listener), (other, beside) = await room.open(), await room.open()
+        listener.fails, listener.break_off = True, cannot  # type: ignore[method-assign]
+        with structlog.testing.capture_logs():
+            far.sendall(b"x")
+            await until(lambda: told)
+        other.sendall(b"y")
+        await until(lambda: beside.data == [b"y"])
+        listener.transport.abort()
+
+    play(part)
+
+
+def test_the_last_one_may_leave_and_come_back_while_it_is_read(play: Callable[[Play], None]) -> None:
+    async def part(room: Room) -> None:
+        far, listener = await room.open()
+
+        def leave_and_return() -> None:
+            listener.reading.pause_reading()
+            listener.reading.resume_reading()
+
+        listener.then = leave_and_return
+        for number in range(1, 20):
+            far.sendall(b"x")
+            await until(lambda: len(listener.data) == number)  # noqa: B023
+        listener.then = lambda: None
+
+    play(part)

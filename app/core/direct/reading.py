@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -16,8 +17,9 @@ READ_BYTES = 4096
 #: Connections that are read before everything else in the event loop has its turn.
 AT_ONCE = 64
 
-#: After reading it is looked again so much later, and not at each arrival: waking for the frames of eight devices at a
-#: time costs a sixth of what receiving them does. It is what a frame may be late by.
+#: After reading it is looked again so much later, and not at each arrival: waking for each handful of frames costs a
+#: sixth of what receiving them does. It is what a frame may be late by, and what a device that waits for an answer
+#: before it sends on waits each time.
 COALESCE_SECONDS = 0.008
 
 _log = structlog.get_logger(__name__)
@@ -54,8 +56,9 @@ class SocketReader:
         # By descriptor: nothing else of a connection is touched before its receiver.
         self._receivers: dict[int, Receiver] = {}
         self._epoll: Any = None
-        #: While there is none, the event loop tells that something has arrived.
-        self._timer: asyncio.TimerHandle | None = None
+        #: When it is looked next. While there is none, the event loop tells that something has arrived; while
+        #: connections are being read, neither.
+        self._timer: asyncio.Handle | None = None
 
     def __len__(self) -> int:
         """How many connections are being read."""
@@ -107,6 +110,18 @@ class SocketReader:
         if not arrived:
             self._wait()
             return
+        is_more = True
+        try:
+            is_more = self._read_all(arrived)
+        finally:
+            # Also where somebody's failing was worse than can be logged: nobody else would ever be read again.
+            # None may be left, or only such as came in the meantime and are waited for.
+            if self._epoll is epoll:
+                seconds = 0 if is_more else self._coalesce_seconds
+                self._timer = asyncio.get_running_loop().call_later(seconds, self._read)
+
+    def _read_all(self, arrived: Sequence[tuple[int, int]]) -> bool:
+        """Read once each of the connections that have sent something; answers whether there may be more."""
         is_more = len(arrived) == AT_ONCE
         for fd, _ in arrived:
             # It may have been paused, or be gone, by what another one has sent just now.
@@ -129,10 +144,7 @@ class SocketReader:
                 # Its own alone, as with a transport: the others go on.
                 _log.exception("direct.receiving_failed")
                 receiver.break_off()
-        # None may be left, or only such as came in the meantime and are waited for.
-        if self._epoll is epoll:
-            seconds = 0 if is_more else self._coalesce_seconds
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._read)
+        return is_more
 
 
 class Reading:

@@ -69,6 +69,11 @@ class Surveillance:
         self._watched: dict[str, _Watched] = {}
         self._changes_heard = 0
 
+    @property
+    def heeds_silence(self) -> bool:
+        """Whether the rules raise something when readings stay away."""
+        return bool(self._rules.book.heeding_silence)
+
     async def prime(self, patient_id: str, readings: Iterable[tuple[str, float, datetime]]) -> None:
         """Take up a patient who was not seen since the start: the last readings, and what is open."""
         rules, heard = self._rules.book, self._changes_heard

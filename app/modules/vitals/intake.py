@@ -17,13 +17,14 @@ from typing import Protocol
 #: A slice ends at this age. The invariant is 10 ms; the rest is for what the loop has to do besides in the same turn.
 SLICE_SECONDS = 0.005
 
-#: How long frames of a socket are gathered, which is fifteen of most devices, and how often it is looked: every look
-#: wakes a quiet server, and what is due by then fits into one slice up to a thousand devices.
+#: How long frames of a socket are gathered, and how often it is looked for those that are due: sixteen of most
+#: devices by then. Every look wakes the server while devices send.
 GATHER_SECONDS = 0.75
 TICK_SECONDS = 0.06
 
-#: Frames of one socket that are taken before others have their turn.
-FRAMES_IN_A_ROW = 16
+#: Frames of one socket that are taken before others have their turn: all that gather of most devices, since those that
+#: were left would be taken one by one.
+FRAMES_IN_A_ROW = 20
 
 
 class Source(Protocol):

@@ -134,16 +134,23 @@ async def summed_up(session: AsyncSession, patient_id: str, vital_type: str, gri
 
 
 def patients_with_older(connection: sa.Connection, before: datetime) -> list[str]:
-    """Every patient who has a reading that is older than a moment.
+    """Every patient who has a reading that is older than a moment."""
+    return _patients_with(connection, VitalReading.measured_at < before)
 
-    Hops from patient to patient in the index: a plain DISTINCT would look at every reading.
-    """
+
+def patients_with_newer(connection: sa.Connection, since: datetime) -> list[str]:
+    """Every patient who has a reading of this moment or later."""
+    return _patients_with(connection, VitalReading.measured_at >= since)
+
+
+def _patients_with(connection: sa.Connection, of_reading: sa.ColumnElement[bool]) -> list[str]:
+    """Hops from patient to patient in the index: a plain DISTINCT would look at every reading."""
     lowest = sa.func.min(VitalReading.patient_id)
     hops = sa.select(lowest.label("id")).cte("hops", recursive=True)
     following = sa.select(lowest).where(VitalReading.patient_id > hops.c.id).correlate(hops).scalar_subquery()
     hops = hops.union_all(sa.select(following).where(hops.c.id.is_not(None)))
-    older = sa.exists().where(VitalReading.patient_id == hops.c.id, VitalReading.measured_at < before)
-    return list(connection.scalars(sa.select(hops.c.id).where(older)))
+    has_one = sa.exists().where(VitalReading.patient_id == hops.c.id, of_reading)
+    return list(connection.scalars(sa.select(hops.c.id).where(has_one)))
 
 
 def prune(connection: sa.Connection, patient_id: str, *, before: datetime, most: int) -> int | None:

@@ -58,6 +58,11 @@ _log = structlog.get_logger(__name__)
 class Observer(Protocol):
     """Rules on readings; the alerts module is one."""
 
+    @property
+    def heeds_silence(self) -> bool:
+        """Whether it raises something when readings stay away."""
+        ...
+
     async def prime(self, patient_id: str, readings: Iterable[tuple[str, float, datetime]]) -> None:
         """Take up a patient not seen before; raises no alert.
 
@@ -274,6 +279,19 @@ class VitalsService:
         async with self._reading() as session:
             readings = await repository.newest_first(session, wanted, limit=limit + 1)
         return readings[:limit], len(readings) > limit
+
+    async def take_up_recent(self) -> None:
+        """Have those ruled on who were measured shortly before this process began, also if nothing more comes of them.
+
+        Who falls silent while no server runs is noticed only so.
+        """
+        if not self._rules.heeds_silence:
+            return
+        since = self.clock.now() - PRIMED
+        for patient_id in await self._db.run_read(lambda it: repository.patients_with_newer(it, since)):
+            async with self._tracks.turn_of(patient_id) as track:
+                if track.newest is None:
+                    await self._prime(patient_id, track)
 
     async def _prime(self, patient_id: str, track: Track) -> dict[str, datetime]:
         """Take up a patient of whom this process remembers nothing, from the table."""

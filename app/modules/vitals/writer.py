@@ -51,6 +51,7 @@ class ReadingWriter:
         self._waiting: dict[_Key, NewReading] = {}
         self._taken = 0
         self._committed = 0
+        self._being_committed = 0
         self._arrived = anyio.Event()
         self._in_a_hurry = anyio.Event()
         self._progressed = anyio.Event()
@@ -75,14 +76,15 @@ class ReadingWriter:
             self._waiting[stored.patient_id, stored.reading.type, stored.reading.measured_at] = stored
         self._taken += len(self._waiting) - before
         self._arrived.set()
-        if len(self._waiting) >= BATCH_READINGS:
+        if len(self._waiting) - self._being_committed >= BATCH_READINGS:
             self._in_a_hurry.set()
 
     async def flush(self) -> None:
         """Return when everything taken so far is committed."""
         goal = self._taken
-        while self._committed < goal:
+        if self._committed < goal:
             self._in_a_hurry.set()
+        while self._committed < goal:
             await self._progressed.wait()
 
     async def run(self) -> None:
@@ -95,7 +97,8 @@ class ReadingWriter:
                 await self._write_waiting()
         finally:
             with anyio.move_on_after(DRAIN_SECONDS, shield=True):
-                await self._write_waiting()
+                while self._waiting:
+                    await self._write_waiting()
             if self._waiting:
                 _log.error("vitals.readings_lost", count=len(self._waiting))
 
@@ -109,9 +112,11 @@ class ReadingWriter:
         goal = self._taken
         while self._committed < goal:
             batch = dict(islice(self._waiting.items(), BATCH_READINGS))
+            self._being_committed = len(batch)
             await self._commit(batch.values())
             for key in batch:
                 del self._waiting[key]
+            self._being_committed = 0
             self._committed += len(batch)
             self._progressed.set()
             self._progressed = anyio.Event()

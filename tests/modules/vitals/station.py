@@ -37,6 +37,7 @@ class Notebook:
     is_broken: bool = False
     at_once: dict[str, int] = field(default_factory=dict)
     most_at_once: int = 0
+    heeds_silence: bool = False
 
     async def prime(self, patient_id: str, readings: Iterable[tuple[str, float, datetime]]) -> None:
         self.primed.append((patient_id, list(readings)))

@@ -120,6 +120,20 @@ async def test_the_rules_are_told_of_the_last_two_minutes_before_the_first_readi
         assert restarted.rules.primed == [(PATIENT, window)]
 
 
+async def test_who_was_measured_shortly_before_a_restart_is_taken_up_where_silence_is_heeded(ward: Ward) -> None:
+    async with open_station(ward) as station:
+        await station.service.record(PATIENT, [station.reading(seconds=-119)])
+        await station.service.record("P2", [station.reading(seconds=-121)])
+    async with open_station(ward) as restarted:
+        await restarted.service.take_up_recent()
+        assert restarted.rules.primed == []
+        restarted.rules.heeds_silence = True
+        await restarted.service.take_up_recent()
+        assert [patient_id for patient_id, _ in restarted.rules.primed] == [PATIENT]
+        await restarted.service.record(PATIENT, [restarted.reading()])
+        assert len(restarted.rules.primed) == 1
+
+
 async def test_a_reading_is_stored_when_the_rules_fail_and_the_next_one_is_ruled_on(station: Station) -> None:
     station.rules.is_broken = True
     with structlog.testing.capture_logs() as logs:

@@ -153,3 +153,37 @@ async def test_a_writer_that_is_stopped_writes_what_it_has_first(ward: Ward) -> 
     async with running(station.writer):
         await station.writer.put(new(station, 3))
     assert len(await station.stored()) == 3
+
+
+async def test_a_writer_that_is_stopped_writes_also_what_comes_during_its_last_commit(ward: Ward) -> None:
+    station = Station(ward)
+    scope = anyio.CancelScope()
+
+    async def run() -> None:
+        with scope:
+            await station.writer.run()
+
+    async with anyio.create_task_group() as tasks, ward.db.write():
+        tasks.start_soon(run)
+        await station.writer.put(new(station, 1))
+        await anyio.wait_all_tasks_blocked()
+        scope.cancel()
+        await anyio.wait_all_tasks_blocked()
+        await station.writer.put(new(station, 1, start=1))
+    assert len(station.writer) == 0
+    assert len(await station.stored()) == 2
+
+
+async def test_a_batch_that_is_being_committed_hurries_nobody(ward: Ward) -> None:
+    station = Station(ward)
+    writer = ReadingWriter(ward.db, ward.metrics, batch_seconds=3600)
+    async with running(writer):
+        with anyio.fail_after(PATIENCE_SECONDS):
+            async with ward.db.write():
+                await writer.put(new(station, BATCH_READINGS))
+                await anyio.wait_all_tasks_blocked()
+                await writer.put(new(station, 1, start=BATCH_READINGS))
+            await until(lambda: len(writer) == 1)
+            async with ward.db.write():
+                pass
+            assert len(writer) == 1

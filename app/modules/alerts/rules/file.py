@@ -22,6 +22,9 @@ from app.modules.alerts.rules.places import lines_of, write_path
 #: What a condition about the score is about: it is computed, and not measured.
 NEWS2_SIGN = "news2"
 
+#: Of a whole number; the longest that a file could need has five.
+MOST_DIGITS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
@@ -127,9 +130,18 @@ def _read_json(text: bytes) -> tuple[str, Any]:
         line = written[: written.index(word)].count("\n") + 1
         raise RulesFileError([Mistake(line, "", f"{word} is no number that JSON knows")])
 
+    def whole_number(digits: str) -> int:
+        # Python refuses to read some that are longer yet, and says no place.
+        if len(digits) > MOST_DIGITS:
+            line = written[: written.index(digits)].count("\n") + 1
+            raise RulesFileError([Mistake(line, "", f"this number has more than {MOST_DIGITS} digits")])
+        return int(digits)
+
     try:
         written = text.decode("utf-8-sig")
-        return written, json.loads(written, object_pairs_hook=without_repetition, parse_constant=no_constant)
+        return written, json.loads(
+            written, object_pairs_hook=without_repetition, parse_constant=no_constant, parse_int=whole_number
+        )
     except UnicodeDecodeError as error:
         line = text[: error.start].count(b"\n") + 1
         raise RulesFileError([Mistake(line, "", "this is not UTF-8")]) from None

@@ -46,7 +46,8 @@ SLICE_SECONDS: Final = 0.002
 
 #: Then the event loop goes round so often before the next patient. What goes by several of its rounds, as an alert does
 #: that is stored and told, would otherwise wait a slice at each: with 600 devices, whose seconds come due together, one
-#: alert in a hundred took 108 ms with one round between slices, and 53 ms with three. A core with 1,000 is no busier.
+#: alert in a hundred took 108 ms with one round between slices, and 53 ms with three, in the same hour. A core with
+#: 1,000 is no busier.
 ROUNDS_BETWEEN_SLICES: Final = 3
 
 #: A patient who has sent no ECG for so long is forgotten.

@@ -179,6 +179,7 @@ def test_every_mistake_is_told_in_the_order_of_the_file() -> None:
     ("text", "mistake"),
     [
         (b'{\n"a": 1,\n"a": 2}', Mistake(3, "", "`a` stands there twice")),
+        (b'{\n"a": ' + b"1" * 5000 + b"}", Mistake(2, "", "this number has more than 100 digits")),
         (b'{\n"a": NaN}', Mistake(2, "", "NaN is no number that JSON knows")),
         (b'{\n"a": "\xff"}', Mistake(2, "", "this is not UTF-8")),
     ],

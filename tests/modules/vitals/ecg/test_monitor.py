@@ -229,7 +229,7 @@ async def test_after_each_slice_others_have_their_turn(slice_seconds: float, is_
     rounds = notebook.shown_in[-80:]
     between = {later - earlier for earlier, later in pairwise(rounds)}
     if is_one_by_one:
-        assert min(between) >= ROUNDS_BETWEEN_SLICES - 1
+        assert min(between) == ROUNDS_BETWEEN_SLICES
     else:
         assert between == {0}
 
