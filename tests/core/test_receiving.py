@@ -289,6 +289,30 @@ def test_a_connection_that_is_held_stays_so_whoever_reads_until_it_is_released(l
     asyncio.run(send())
 
 
+def test_a_peer_whose_answer_to_a_ping_may_not_have_been_read_is_not_given_up() -> None:
+    """Fails at the first assertion where uvicorn's own timeout decides (checked so)."""
+
+    async def send() -> None:
+        talk = await begun()
+        protocol = talk.protocol
+        assert talk.receiver is not None
+        talk.receiver.pause()
+        protocol.send_keepalive_ping()
+        protocol.keepalive_timeout()
+        talk.receiver.resume()
+        protocol.keepalive_timeout()
+        assert not talk.line.is_closing()
+        assert protocol.pending_ping_payload is not None
+        talk.send(frame(0x8A, protocol.pending_ping_payload))
+        assert (protocol.pending_ping_payload, protocol.ping_timer is None) == (None, False)
+        protocol.send_keepalive_ping()
+        protocol.keepalive_timeout()
+        assert talk.line.is_closing()
+        await talk.hang_up()
+
+    asyncio.run(send())
+
+
 def test_after_a_closing_frame_of_ours_nothing_is_taken_and_the_answer_to_it_ends_the_connection() -> None:
     async def send() -> None:
         talk = await begun()

@@ -32,6 +32,7 @@ RELIED_ON: ReliedOn = (
     (WebSocketsSansIOProtocol.handle_connect, {"scope"}),
     (WebSocketsSansIOProtocol.data_received, {"receive_data", "handle_events"}),
     (WebSocketsSansIOProtocol.send_receive_event_to_app, {"queue", "put_nowait", "read_paused", "pause_reading"}),
+    (WebSocketsSansIOProtocol.send_keepalive_ping, {"ping_timeout", "pong_timer", "keepalive_timeout"}),
     (WebSocketsSansIOProtocol.receive, {"queue", "read_paused", "resume_reading"}),
     (Protocol.parse, {"reader", "at_eof", "current_size", "recv_frame"}),
     (StreamReader.at_eof, {"buffer"}),

@@ -51,6 +51,7 @@ class DirectReceiver(asyncio.Protocol):
         "_source",
         "_take",
         "_transport",
+        "_was_held",
     )
 
     def __init__(
@@ -73,7 +74,7 @@ class DirectReceiver(asyncio.Protocol):
         self._is_library_closing = False
         #: Whether what comes next is the beginning of a frame, and ours.
         self._is_between_frames = not is_library_reading
-        self._is_held = self._is_scheduled = False
+        self._is_held = self._was_held = self._is_scheduled = False
         #: The beginning of a frame whose end has not come yet, and how many bytes there must be to go on.
         self._beginning = bytearray()
         self._needed_bytes = 0
@@ -85,7 +86,7 @@ class DirectReceiver(asyncio.Protocol):
 
     def pause(self) -> None:
         """Read nothing more, and take nothing but what is being taken right now."""
-        self._is_held = True
+        self._is_held = self._was_held = True
         if not self._transport.is_closing():
             self._source.pause_reading()
 
@@ -93,6 +94,11 @@ class DirectReceiver(asyncio.Protocol):
         """Take what comes again."""
         self._is_held = False
         self.read_on()
+
+    def was_held(self) -> bool:
+        """Whether it was held at any time since this was last asked."""
+        was_held, self._was_held = self._was_held, self._is_held
+        return was_held
 
     def read_on(self) -> None:
         """Have the transport read again, unless something is to be taken first."""

@@ -120,7 +120,7 @@ class LendingSocketProtocol(WebSocketsSansIOProtocol):
             self.transport,
             self.config.ws_max_size,
             take,
-            reader=self._reader,
+            reader=self._reader if self.scheme == "ws" else None,
             is_library_reading=not self.is_between_messages(),
         )
         self.transport.set_protocol(self._receiver)
@@ -175,6 +175,13 @@ class LendingSocketProtocol(WebSocketsSansIOProtocol):
                 self.transport.resume_reading()
             else:
                 self._receiver.read_on()
+
+    def keepalive_timeout(self) -> None:
+        """Give up a peer that has not answered a ping, unless its answer may lie in what is not read yet."""
+        if self._receiver is not None and self._receiver.was_held() and self.ping_timeout is not None:
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+        else:
+            super().keepalive_timeout()
 
     def pause_writing(self) -> None:
         super().pause_writing()
