@@ -23,6 +23,7 @@ from app.modules.vitals.frames import LONGEST_AHEAD, Flush, Frame, LeadStatus, R
 from app.modules.vitals.inbox import FEW, OLD_SECONDS, SMALL_BYTES, Arrived, Inbox
 from app.modules.vitals.intake import Intake
 from app.modules.vitals.observers import Arrival
+from app.modules.vitals.refusals import Refusals
 from app.modules.vitals.rights import TRY_AGAIN_LATER, SocketRight
 from app.modules.vitals.service import VitalsService
 
@@ -66,10 +67,13 @@ class DeviceSocket:
         self._sink: DirectSocket | ASGISink = borrow(websocket.scope) or ASGISink(self._deliver)
         self._receiver: DirectReceiver | None = None
         self._seconds = vitals.clock.seconds
-        self._frames = self._accepted = self._errors = self._errors_in_a_row = 0
+        self._frames = self._accepted = self._errors = 0
+        self._refusals = Refusals()
         self._is_due = self._is_held = self._is_awaited = self._has_left = False
         self._close_code = 0
         self._slow_down_at = -inf
+        #: How often it was asked to slow down since it last kept to what we can take.
+        self._times_asked = 0
         self._ending: tuple[str, int] | None = None
         self._arrived, self._room, self._took_waveforms = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
@@ -178,13 +182,22 @@ class DeviceSocket:
                 self._note(arrived, glance(arrived.message)[1])
 
     def _press(self, now: float) -> None:
-        """Tell a device that is too fast, and read nothing more where too much waits."""
-        if self._inbox.is_full:
-            self._hold()
-        if abs(now - self._slow_down_at) >= SLOW_DOWN_SECONDS and self._inbox.is_behind(now):
+        """Ask a device that is too fast to slow down, and see to it that no more waits than may.
+
+        A device that has been asked once is held back by TCP, and nothing is lost. One that has to be asked again
+        goes on all the same: then its oldest waveforms give way to what comes behind them, numerics among it.
+        """
+        inbox = self._inbox
+        if abs(now - self._slow_down_at) >= SLOW_DOWN_SECONDS and inbox.is_behind(now):
             self._slow_down_at = now
+            self._times_asked += 1
             self._vitals.count_slow_down()
-            self._send(encode_slow_down(len(self._inbox)))
+            self._send(encode_slow_down(len(inbox)))
+        if inbox.is_full and self._times_asked > 1:
+            self._note_waiting()
+            self._vitals.count_dropped(inbox.drop_oldest())
+        if inbox.is_full:
+            self._hold()
 
     def _hold(self) -> None:
         if not self._is_held:
@@ -194,6 +207,8 @@ class DeviceSocket:
                 self._receiver.pause()
 
     def _read_on(self) -> None:
+        if self._inbox.are_few:
+            self._times_asked = 0
         if self._is_held and self._inbox.has_room and not self._sink.is_paused:
             self._is_held = False
             self._room.set()
@@ -213,7 +228,7 @@ class DeviceSocket:
         self._is_due = bool(self._waveforms) and not self._is_at_end
         if self._is_awaited:
             self._took_waveforms.set()
-        if self._is_held:
+        if self._is_held or self._times_asked:
             self._read_on()
         return self._is_due
 
@@ -231,9 +246,9 @@ class DeviceSocket:
             try:
                 frame = decode_waveform(message) if type(message) is bytes else decode_json(cast(str, message))
                 if type(frame) is not Waveform:
-                    # It began like a waveform.
+                    # It began like a waveform, or is one that cannot be used.
                     self._note(arrived, glance(message)[1])
-                    self._inbox.put(arrived, is_waveform=False)
+                    self._inbox.put_among_others(arrived)
                     self._arrived.set()
                     continue
                 if arrived.number > self._noted:
@@ -244,7 +259,6 @@ class DeviceSocket:
                 if start > latest:
                     raise TimeInFuture(frame.started_at)
                 received.append((frame, start, arrived.at))
-                self._errors_in_a_row = 0
             except FrameError as error:
                 self._note(arrived, glance(message)[1])
                 self._refuse(error, arrived.number)
@@ -267,17 +281,21 @@ class DeviceSocket:
         while not self._is_at_end:
             if self._inbox.others:
                 await self._take_other(self._inbox.others[0])
-                if not self._is_at_end:
-                    self._inbox.done_with_other()
-                    self._read_on()
             elif self._has_left:
                 await self._wait_for_waveforms(self._frames + 1)
-                return
+                if not self._inbox.others:
+                    return
             else:
                 self._arrived.clear()
                 await self._arrived.wait()
 
     async def _take_other(self, arrived: Arrived) -> None:
+        await self._judge(arrived)
+        if not self._is_at_end:
+            self._inbox.done_with(arrived)
+            self._read_on()
+
+    async def _judge(self, arrived: Arrived) -> None:
         if arrived.number % FRAMES_AT_A_STRETCH == 0:
             await anyio.lowlevel.checkpoint()
         try:
@@ -287,7 +305,6 @@ class DeviceSocket:
             else:
                 await self._vitals.accept(self._device.patient_id, frame)
                 self._accepted += 1
-                self._errors_in_a_row = 0
                 self._tell_news(frame, arrived.at)
         except FrameError as error:
             self._refuse(error, arrived.number)
@@ -297,6 +314,9 @@ class DeviceSocket:
 
     async def _flush(self, flush: Flush, number: int) -> None:
         await self._wait_for_waveforms(number)
+        while self._inbox.others[0].number < number and not self._is_at_end:
+            # Taken for waveforms until they were looked at.
+            await self._take_other(self._inbox.others[0])
         await self._vitals.flush()
         sequence = self._device.sequence if self._device.sequence.has_begun else None
         self._send(encode_flushed(flush, frames=self._accepted, errors=self._errors, sequence=sequence))
@@ -322,9 +342,8 @@ class DeviceSocket:
         if isinstance(error, TimeInFuture):
             self._vitals.device_ahead(self._device.user_id, self._device.patient_id, measured_at=error.moment)
         self._errors += 1
-        self._errors_in_a_row += 1
         self._send(encode_error(error, frame=number))
-        if self._errors_in_a_row == MOST_ERRORS_IN_A_ROW:
+        if self._refusals.add(number) >= MOST_ERRORS_IN_A_ROW:
             self._end("too_many_errors")
 
     # How it ends.

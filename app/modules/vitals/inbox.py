@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import deque
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 
-#: What waits, beyond which nothing more is read from the device until half of it is worked off. What is under way
-#: then comes late, but reading it only to throw it away would leave no time for anything else.
+#: What waits at most. Where there is more, nothing is read until half of it is worked off, or the oldest waveforms
+#: are thrown away.
 MOST_WAVEFORMS: Final = 256
 MOST_OTHERS: Final = 1000
 MOST_BYTES: Final = 262_144
@@ -22,7 +24,6 @@ STALE_SECONDS: Final = 5.0
 #: A device that is so far ahead of us is asked to slow down.
 MANY: Final = 200
 OLD_SECONDS: Final = 1.25
-
 
 #: Up to so many that wait, nobody asks whether the device is too fast.
 FEW: Final = 20
@@ -108,9 +109,23 @@ class Inbox:
             self.dropped += 1
         return self.dropped - before
 
-    def done_with_other(self) -> None:
-        """The oldest of the others has been worked off."""
-        self._bytes -= _weight(self.others.popleft())
+    def drop_oldest(self) -> int:
+        """Throw away the oldest waveforms until there is room for new ones; tells how many."""
+        before = self.dropped
+        while self.waveforms and (len(self.waveforms) > MOST_WAVEFORMS // 2 or self._bytes > MOST_BYTES // 2):
+            self.next_waveforms(1)
+            self.dropped += 1
+        return self.dropped - before
+
+    def put_among_others(self, arrived: Arrived) -> None:
+        """Put a message that was taken for a waveform where it belongs in the order of arrival."""
+        self.others.insert(bisect(self.others, arrived.number, key=_number), arrived)
+        self._bytes += _weight(arrived)
+
+    def done_with(self, other: Arrived) -> None:
+        """One of the others has been worked off."""
+        self.others.remove(other)
+        self._bytes -= _weight(other)
 
     def has_waveforms_before(self, number: int) -> bool:
         """Whether a waveform waits that arrived before the message with this number."""
@@ -121,6 +136,9 @@ class Inbox:
         self.waveforms.clear()
         self.others.clear()
         self._bytes = 0
+
+
+_number = attrgetter("number")
 
 
 def _weight(arrived: Arrived) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import anyio
 import anyio.lowlevel
@@ -15,8 +16,8 @@ from starlette.websockets import WebSocket
 
 from app.core.roles import Role
 from app.core.security import Principal
-from app.modules.vitals.device_socket import BEGINNING_BYTES, DeviceSocket
-from app.modules.vitals.inbox import MOST_OTHERS, STALE_SECONDS, Arrived
+from app.modules.vitals.device_socket import BEGINNING_BYTES, SLOW_DOWN_SECONDS, DeviceSocket
+from app.modules.vitals.inbox import MOST_OTHERS, MOST_WAVEFORMS, STALE_SECONDS, Arrived
 from app.modules.vitals.intake import Intake, Source
 from app.modules.vitals.rights import SocketRights
 from tests.modules.vitals.bedside import Bed, counted, packed
@@ -137,7 +138,10 @@ async def test_numbers_are_noted_in_the_order_in_which_they_came_whenever_they_a
 
 
 async def test_what_begins_like_a_curve_and_is_none_is_taken_for_what_it_is(station: Station, bed: Bed) -> None:
-    """The first fields are those of the curves before it: it is found out when it is looked at."""
+    """The first fields are those of the curves before it: it is found out when it is looked at.
+
+    Fails where nothing more is taken of a device that has left once its curves are (checked so).
+    """
     bed.now = station.ward.clock.now()
     station.service.tell_waveforms(station.curves)
     station.service.tell_leads(station.curves)
@@ -151,9 +155,11 @@ async def test_what_begins_like_a_curve_and_is_none_is_taken_for_what_it_is(stat
         device._put(event)
         assert event[:BEGINNING_BYTES] == curve[:BEGINNING_BYTES]
         assert len(device._inbox.waveforms) == 2
-        device.take_waveforms(16)
-        assert len(device._inbox.others) == 1
-        await device.run()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(device.run)
+            await until(lambda: device._is_awaited)
+            device.take_waveforms(16)
+            assert len(device._inbox.others) == 1
     assert [len(station.curves.taken), [lead[3] for lead in station.curves.leads]] == [1, [True]]
 
 
@@ -168,6 +174,66 @@ async def test_nothing_more_is_read_when_a_thousand_readings_wait(station: Stati
     async with socket_of(station, next_message) as device, station.service._tracks.turn_of(PATIENT):
         await run_until_it_waits(device, lambda: read > MOST_OTHERS)
     assert read == MOST_OTHERS + 1
+
+
+async def test_a_device_that_goes_on_though_it_was_asked_to_slow_down_loses_its_oldest_curves_and_no_reading(
+    station: Station, bed: Bed
+) -> None:
+    """Fails where it is held back for ever, and where the first burst already loses something (checked so, each)."""
+    bed.now = station.ward.clock.now()
+    station.service.tell_waveforms(station.curves)
+    sent, readings = 0, 100
+
+    def burst(device: DeviceSocket, frames: int) -> None:
+        nonlocal sent
+        for _ in range(frames):
+            sent += 1
+            at = sent / 20 - 100
+            is_reading = sent % 10 == 0 and sent <= 10 * readings
+            device._put(
+                json.dumps(bed.reading(seconds=at, seq=sent)) if is_reading else counted(bed, [1], seconds=at, seq=sent)
+            )
+
+    async with socket_of(station, lambda: {"type": "websocket.disconnect", "code": 1000}, HeldUp()) as device:
+        burst(device, 600)
+        inbox = device._inbox
+        assert (device._is_held, inbox.dropped, len(inbox)) == (True, 0, 600)
+        station.ward.clock.advance(timedelta(seconds=SLOW_DOWN_SECONDS / 2))
+        burst(device, 1)
+        assert inbox.dropped == 0
+        station.ward.clock.advance(timedelta(seconds=SLOW_DOWN_SECONDS / 2))
+        device.take_waveforms(1)
+        assert not device._is_held
+        burst(device, 999)
+        assert not device._is_held
+        assert len(inbox.waveforms) <= MOST_WAVEFORMS
+        assert inbox.waveforms[-1].number == sent
+        assert len(inbox.others) == readings
+        while device.take_waveforms(16):
+            pass
+        assert device._device.sequence.missing == 0
+        left = len(station.curves.taken)
+        assert station.count("tocsin_vitals_frames_dropped_total") == inbox.dropped == sent - readings - left
+        assert station.count("tocsin_vitals_slow_downs_total") == 2
+        assert len(inbox.others) == readings
+
+
+async def test_a_device_that_has_caught_up_is_held_back_again_before_anything_is_dropped(
+    station: Station, bed: Bed
+) -> None:
+    """Fails where it is not forgotten that a device was asked (checked so)."""
+    bed.now = station.ward.clock.now()
+    async with socket_of(station, dict, HeldUp()) as device:
+        for burst in range(3):
+            for number in range(MOST_WAVEFORMS + 1):
+                device._put(counted(bed, [1], seconds=number / 20 + 20 * burst))
+            was_held = device._is_held
+            while device.take_waveforms(16):
+                pass
+            assert (was_held, device._is_held) == (True, False)
+            station.ward.clock.advance(timedelta(seconds=SLOW_DOWN_SECONDS))
+    assert station.count("tocsin_vitals_slow_downs_total") == 3
+    assert station.count("tocsin_vitals_frames_dropped_total") == 0
 
 
 async def test_curves_that_have_waited_too_long_are_dropped_and_counted(station: Station, bed: Bed) -> None:

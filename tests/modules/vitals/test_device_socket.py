@@ -113,6 +113,36 @@ async def test_a_frame_that_lies_is_told_by_its_number_and_the_others_are_taken(
         assert await device.flush() == {"event": "flushed", "id": 1, "frames": 3, "errors": 5}
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [{"sampleRate": "500"}, {"samples": "flat"}, {"scale": None}, {"timestamp": None}, {"seq": -1}, {"seq": "1"}],
+    ids=str,
+)
+async def test_what_was_sent_before_a_flush_is_judged_before_it_is_answered(
+    either: RunningServer, bed: Bed, lie: dict[str, object]
+) -> None:
+    """Fails where what is taken for a waveform and is none goes behind what waits (checked so)."""
+    async with socket(either, MOBILE, "device", patient_id="P1") as device:
+        await device.send(counted(bed, [1]), counted(bed, [1], seconds=1, **lie))
+        answer = await device.flush()
+        assert (answer["event"], answer.get("frame")) == ("error", 2)
+        assert await device.next() == {"event": "flushed", "id": 1, "frames": 1, "errors": 1}
+
+
+async def test_errors_with_good_frames_of_another_kind_between_them_are_not_in_a_row(
+    either: RunningServer, bed: Bed
+) -> None:
+    """Fails where each kind has a row of its own, or good waveforms are looked at later (checked so)."""
+    async with socket(either, MOBILE, "device", patient_id="P1") as device:
+        many = 2 * MOST_ERRORS_IN_A_ROW
+        for number in range(many):
+            await device.send(counted(bed, [1], seconds=number / 10), "{", bed.reading(seconds=number / 10))
+            await device.send(counted(bed, [1], scale=0))
+        for _ in range(2 * many):
+            assert (await device.next())["event"] == "error"
+        assert await device.flush() == {"event": "flushed", "id": 1, "frames": 2 * many, "errors": 2 * many}
+
+
 async def test_a_flush_tells_which_numbers_are_missing_also_over_two_connections(
     either: RunningServer, bed: Bed
 ) -> None:

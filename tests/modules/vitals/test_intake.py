@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.modules.vitals.inbox import (
     MANY,
@@ -17,6 +19,7 @@ from app.modules.vitals.inbox import (
     Inbox,
 )
 from app.modules.vitals.intake import FRAMES_IN_A_ROW, GATHER_SECONDS, SLICE_SECONDS, Intake
+from app.modules.vitals.refusals import MOST_REMEMBERED, Refusals
 from tests.servers import until
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +48,7 @@ def test_an_inbox_is_full_by_number_or_by_size_and_has_room_again_when_half_of_i
         if inbox.waveforms:
             inbox.next_waveforms(1)
         else:
-            inbox.done_with_other()
+            inbox.done_with(inbox.others[0])
         assert not inbox.is_full
     assert len(inbox) <= (was + 1) // 2
     inbox.clear()
@@ -60,6 +63,51 @@ def test_waveforms_that_have_waited_too_long_are_thrown_away_and_nothing_else_is
     assert inbox.drop_stale(10.1 + STALE_SECONDS) == inbox.dropped == 2
     assert [arrived.number for arrived in inbox.waveforms] == [5]
     assert len(inbox.others) == 2
+
+
+@pytest.mark.parametrize("size", [10, 3 * MOST_BYTES // MOST_WAVEFORMS])
+def test_the_oldest_waveforms_make_room_and_nothing_else_is_thrown_away(size: int) -> None:
+    inbox = inbox_with(MOST_WAVEFORMS + 1, 2, size=size)
+    assert inbox.is_full
+    dropped = inbox.drop_oldest()
+    assert inbox.has_room
+    left = [arrived.number for arrived in inbox.waveforms]
+    assert left == list(range(dropped + 1, MOST_WAVEFORMS + 2))
+    assert (dropped, len(inbox.others), bool(left)) == (inbox.dropped, 2, True)
+
+
+def test_too_many_others_cost_no_waveform() -> None:
+    inbox = inbox_with(3, MOST_OTHERS + 1)
+    assert (inbox.drop_oldest(), inbox.is_full) == (0, True)
+
+
+def test_what_is_no_waveform_after_all_is_put_in_its_place() -> None:
+    inbox = inbox_with(0, 4, size=MOST_BYTES // 3)
+    earlier, later = inbox.others[1], inbox.others[3]
+    for arrived in (later, earlier):
+        inbox.done_with(arrived)
+    was_full = inbox.is_full
+    for arrived in (later, earlier):
+        inbox.put_among_others(arrived)
+    assert (was_full, inbox.is_full) == (False, True)
+    assert [arrived.number for arrived in inbox.others] == [1, 2, 3, 4]
+
+
+@given(st.permutations(range(1, 30)).flatmap(lambda them: st.tuples(st.just(them), st.integers(0, 29))))
+def test_refusals_in_a_row_are_counted_in_the_order_of_arrival(example: tuple[list[int], int]) -> None:
+    numbers, many = example
+    refusals = Refusals()
+    for count, number in enumerate(numbers[:many], 1):
+        refused = set(numbers[:count])
+        first = next(n for n in range(number, -1, -1) if n - 1 not in refused)
+        last = next(n for n in range(number, 31) if n + 1 not in refused)
+        assert refusals.add(number) == last - first + 1
+
+
+def test_refusals_far_apart_are_forgotten() -> None:
+    refusals = Refusals()
+    assert {refusals.add(number) for number in range(0, 20 * MOST_REMEMBERED, 2)} == {1}
+    assert len(refusals._numbers) == MOST_REMEMBERED
 
 
 def test_a_device_is_too_far_ahead_by_number_or_by_age() -> None:
