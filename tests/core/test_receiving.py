@@ -289,23 +289,29 @@ def test_a_connection_that_is_held_stays_so_whoever_reads_until_it_is_released(l
     asyncio.run(send())
 
 
-def test_a_peer_whose_answer_to_a_ping_may_not_have_been_read_is_not_given_up() -> None:
+@pytest.mark.parametrize("is_held", [True, False], ids=["held back", "sending"])
+def test_a_peer_whose_answer_to_a_ping_may_not_have_been_read_is_not_given_up(is_held: bool) -> None:
     """Fails at the first assertion where uvicorn's own timeout decides (checked so)."""
 
     async def send() -> None:
         talk = await begun()
         protocol = talk.protocol
         assert talk.receiver is not None
-        talk.receiver.pause()
         protocol.send_keepalive_ping()
-        protocol.keepalive_timeout()
-        talk.receiver.resume()
+        if is_held:
+            talk.receiver.pause()
+            talk.receiver.was_active()
+            protocol.keepalive_timeout()
+            talk.receiver.resume()
+        else:
+            talk.send(frame(0x82, b"x"))
         protocol.keepalive_timeout()
         assert not talk.line.is_closing()
         assert protocol.pending_ping_payload is not None
         talk.send(frame(0x8A, protocol.pending_ping_payload))
         # Asked for the next time.
         assert protocol.ping_timer
+        talk.receiver.was_active()
         protocol.send_keepalive_ping()
         protocol.keepalive_timeout()
         assert talk.line.is_closing()

@@ -51,7 +51,7 @@ class DirectReceiver(asyncio.Protocol):
         "_source",
         "_take",
         "_transport",
-        "_was_held",
+        "_was_active",
     )
 
     def __init__(
@@ -74,7 +74,7 @@ class DirectReceiver(asyncio.Protocol):
         self._is_library_closing = False
         #: Whether what comes next is the beginning of a frame, and ours.
         self._is_between_frames = not is_library_reading
-        self._is_held = self._was_held = self._is_scheduled = False
+        self._is_held = self._was_active = self._is_scheduled = False
         #: The beginning of a frame whose end has not come yet, and how many bytes there must be to go on.
         self._beginning = bytearray()
         self._needed_bytes = 0
@@ -86,7 +86,7 @@ class DirectReceiver(asyncio.Protocol):
 
     def pause(self) -> None:
         """Read nothing more, and take nothing but what is being taken right now."""
-        self._is_held = self._was_held = True
+        self._is_held = True
         if not self._transport.is_closing():
             self._source.pause_reading()
 
@@ -95,10 +95,10 @@ class DirectReceiver(asyncio.Protocol):
         self._is_held = False
         self.read_on()
 
-    def was_held(self) -> bool:
-        """Whether it was held at any time since this was last asked."""
-        was_held, self._was_held = self._was_held, self._is_held
-        return was_held
+    def was_active(self) -> bool:
+        """Whether anything arrived, or was held back, since this was last asked."""
+        was_active, self._was_active = self._was_active, self._is_held
+        return was_active
 
     def read_on(self) -> None:
         """Have the transport read again, unless something is to be taken first."""
@@ -111,6 +111,7 @@ class DirectReceiver(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._take_rest)
 
     def data_received(self, data: bytes) -> None:
+        self._was_active = True
         if len(data) > READ_BYTES:
             self._source.pause_reading()
             self._rest, self._rest_at = data, 0

@@ -40,14 +40,20 @@ def borrow(scope: ASGIScope, *, is_binary: bool = False, most_unsent_bytes: int 
     )
 
 
-def receive_directly(scope: ASGIScope, take: Take) -> DirectReceiver | None:
+def receive_directly(scope: ASGIScope, take: Take, *, most_unread_bytes: int = 0) -> DirectReceiver | None:
     """Have every message of an accepted WebSocket taken as it arrives, if the server does that.
 
-    From then on none comes the ASGI way, but for the one that tells of the end. `take` is called on the
-    event loop, also before this returns, and must not raise.
+    From then on none comes the ASGI way, but for the one that tells of the end.
+
+    Args:
+        take: called on the event loop, also before this returns; must not raise.
+        most_unread_bytes: about how much the kernel keeps that has not been read; 0 leaves it at what the system
+            has set, which may be megabytes.
     """
     offered = scope.get("extensions", {}).get(RECEIVING)
-    return None if offered is None else cast("DirectReceiver | None", offered(take))
+    return (
+        None if offered is None else cast("DirectReceiver | None", offered(take, most_unread_bytes=most_unread_bytes))
+    )
 
 
 class DirectSocket(Connection):
@@ -110,10 +116,13 @@ class LendingSocketProtocol(WebSocketsSansIOProtocol):
         self._direct = DirectSocket(self.transport, is_binary=is_binary, most_unsent_bytes=most_unsent_bytes)
         return self._direct
 
-    def _receive_with(self, take: Take) -> DirectReceiver | None:
+    def _receive_with(self, take: Take, *, most_unread_bytes: int) -> DirectReceiver | None:
         if not self._is_open_and_plain():
             return None
         self._take = take
+        theirs = self.transport.get_extra_info("socket")
+        if most_unread_bytes and theirs is not None:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, most_unread_bytes)
         self._pass_on()
         self._receiver = DirectReceiver(
             self,
@@ -177,8 +186,8 @@ class LendingSocketProtocol(WebSocketsSansIOProtocol):
                 self._receiver.read_on()
 
     def keepalive_timeout(self) -> None:
-        """Give up a peer that has not answered a ping, unless its answer may lie in what is not read yet."""
-        if self._receiver is not None and self._receiver.was_held() and self.ping_timeout is not None:
+        """Give up a peer that has not answered a ping, unless it sends: its answer may stand behind that, unread."""
+        if self._receiver is not None and self._receiver.was_active() and self.ping_timeout is not None:
             self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
         else:
             super().keepalive_timeout()

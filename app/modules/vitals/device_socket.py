@@ -36,6 +36,10 @@ FRAMES_AT_A_STRETCH = 20
 #: Two messages of one device that are the same up to here have the same first field, and the same name of a second.
 BEGINNING_BYTES = 16
 
+#: Of what a device has sent the kernel keeps about so much unread: some seconds of the busiest device. With its own
+#: limits, which are megabytes, everything of a device that is too fast would come half a minute late, pings too.
+MOST_UNREAD_BYTES = 131_072
+
 #: A device that is too fast is told so once in this time.
 SLOW_DOWN_SECONDS = 5.0
 
@@ -87,7 +91,7 @@ class DeviceSocket:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._answer)
-                self._receiver = receive_directly(self._websocket.scope, self._put)
+                self._receiver = receive_directly(self._websocket.scope, self._put, most_unread_bytes=MOST_UNREAD_BYTES)
                 tasks.start_soon(self._listen)
                 await self._work()
                 if self._ending is None:

@@ -36,8 +36,14 @@ MOST_WAITING_AT_START: Final = 40 * MOST_WAITING
 #: For so long after the analysis was loaded each second that waits is examined, and nothing for being late.
 CATCH_UP_SECONDS: Final = 30.0
 
-#: Signal that has waited for so long is examined all at once: what is new counts more then than each second's rate.
+#: Signal that has waited for so long is examined in long stretches: what is new counts more then than each second's
+#: rate. An examination is of ten seconds: no beat is lost, and no more has to be taken at a time.
 LATE_SECONDS: Final = 2.0
+LATE_STRETCH_SECONDS: Final = 10.0
+
+#: Frames that are thrown away for each that comes, where too many wait: when less may wait than before, as some time
+#: after the start, all that is too much at once would hold the event loop for a third of a second.
+MOST_THROWN_AWAY: Final = 4
 
 #: Patients are examined one after another for so long before others have their turn. The invariant is 10 ms; those that
 #: are examined in a row find the analysis in the processor's caches, which was measured to take a seventh off a core
@@ -88,13 +94,22 @@ class _Patient:
         self.waiting_samples -= oldest.samples.length * len(oldest.leads)
         return heard_at, oldest
 
+    def throw_away(self, samples: int, *, frames: int) -> int:
+        """Throw away the oldest frames until no more samples than these wait, so many at most; tells how many."""
+        before = len(self.frames)
+        for _ in range(min(frames, before - 1)):
+            if self.waiting_samples <= samples:
+                break
+            self.take_oldest()
+        return before - len(self.frames)
+
 
 class EcgMonitor:
     """Follows the hearts of all patients whose ECG comes to this node.
 
     A patient is examined when a second of signal is complete, on the event loop, a few in a row and with
     everybody else's turn in between. A thread was measured to cost a tenth more and to spare the loop little.
-    When there is too little time, several seconds of signal are examined as one.
+    When there is too little time, ten seconds of signal are examined as one.
 
     Args:
         late_seconds: see `LATE_SECONDS`; `catch_up_seconds` and `slice_seconds` likewise.
@@ -117,6 +132,7 @@ class EcgMonitor:
         self._late_seconds = late_seconds
         self._catch_up_seconds = catch_up_seconds
         self._slice_seconds = slice_seconds
+        self._frames_skipped = metrics.ecg_skipped.labels(what="frames")
         self._teller = Teller(record, metrics)
         self._patients: dict[str, _Patient] = {}
         self._due: deque[_Patient] = deque()
@@ -139,7 +155,7 @@ class EcgMonitor:
         patient = self._patients.get(patient_id)
         if patient is None:
             if len(self._patients) >= self._most_patients:
-                self._metrics.ecg_skipped.labels(what="frames").inc(len(frames))
+                self._frames_skipped.inc(len(frames))
                 return
             patient = self._patients[patient_id] = _Patient(patient_id)
         now = patient.heard_at = asyncio.get_running_loop().time()
@@ -147,9 +163,8 @@ class EcgMonitor:
             patient.frames.append((now, waveform))
             patient.waiting_samples += waveform.samples.length * len(waveform.leads)
         most = MOST_WAITING_AT_START if now < self._catches_up_until else MOST_WAITING
-        while patient.waiting_samples > most and len(patient.frames) > 1:
-            patient.take_oldest()
-            self._metrics.ecg_skipped.labels(what="frames").inc()
+        if patient.waiting_samples > most:
+            self._frames_skipped.inc(patient.throw_away(most, frames=MOST_THROWN_AWAY * len(frames)))
         if not patient.is_due:
             newest = frames[-1]
             ends_at = newest.started_at.timestamp() + newest.samples.length / newest.sample_rate_hz
@@ -201,10 +216,11 @@ class EcgMonitor:
             _log.exception("ecg.examination_failed")
 
     def _examine(self, patient: _Patient, heart: Heart) -> None:
-        """Examine the next second of a patient, or all that waits where that has waited too long."""
+        """Examine the next second of a patient, or the next ten where they have waited too long."""
         now = patient.looked_at = asyncio.get_running_loop().time()
         has_caught_up = now >= self._catches_up_until
         is_late = has_caught_up and bool(patient.frames) and now - patient.frames[0][0] > self._late_seconds
+        stretch = LATE_STRETCH_SECONDS - 1 if is_late else 0
         second = None
         while patient.frames and second is None:
             heard_at, frame = patient.take_oldest()
@@ -212,8 +228,8 @@ class EcgMonitor:
             heart.take(
                 frame.leads, frame.sample_rate_hz, started_at, frame.samples, millivolts=millivolts, heard_at=heard_at
             )
-            is_complete = not is_late and started_at + frame.samples.length / frame.sample_rate_hz >= heart.due_at
-            if is_complete or not patient.frames:
+            ends_at = started_at + frame.samples.length / frame.sample_rate_hz
+            if ends_at >= heart.due_at + stretch or not patient.frames:
                 second = heart.look()
         patient.due_at = heart.due_at
         if second is not None:

@@ -14,7 +14,13 @@ import numpy as np
 import pytest
 
 from app.core.metrics import Metrics
-from app.modules.vitals.ecg.monitor import MOST_WAITING, MOST_WAITING_AT_START, ROUNDS_BETWEEN_SLICES, EcgMonitor
+from app.modules.vitals.ecg.monitor import (
+    MOST_THROWN_AWAY,
+    MOST_WAITING,
+    MOST_WAITING_AT_START,
+    ROUNDS_BETWEEN_SLICES,
+    EcgMonitor,
+)
 from app.modules.vitals.ecg.teller import MOST_WAITING as MOST_WAITING_SECONDS
 from app.modules.vitals.frames import Beats, Waveform
 from app.modules.vitals.observers import arrival
@@ -275,7 +281,7 @@ async def test_of_what_comes_while_the_analysis_is_loaded_each_second_is_examine
     assert bedside.count("tocsin_ecg_skipped_total", what="frames") == 0
 
 
-async def test_what_has_waited_too_long_is_examined_as_one() -> None:
+async def test_what_has_waited_too_long_is_examined_ten_seconds_at_a_time_and_no_beat_is_lost() -> None:
     bedside = Bedside(catch_up_seconds=0, late_seconds=0)
     async with bedside.running():
         await bedside.send(heart_of(75, seconds=8))
@@ -283,7 +289,10 @@ async def test_what_has_waited_too_long_is_examined_as_one() -> None:
         await bedside.send(heart_of(75, seconds=60.2), since=8, at_once=True)
         await until(lambda: bedside.notebook.rates[-1][2].timestamp() > BEGAN + 59)
     later = [at for _, _, at in bedside.notebook.rates if at.timestamp() > BEGAN + 9]
-    assert len(later) == 1
+    assert len(later) <= 6
+    times = sorted(at.timestamp() for _, shown in bedside.notebook.beats for at in shown.times)
+    assert max(after - before for before, after in pairwise(times)) == pytest.approx(60 / 75, abs=0.05)
+    assert times[-1] > BEGAN + 58.5
 
 
 def minutes_of_signal(minutes: int) -> Iterator[Waveform]:
@@ -298,6 +307,22 @@ async def test_what_waits_for_the_analysis_to_be_loaded_is_bounded_and_counted(b
         bedside.monitor.take(PATIENT, [arrival(waveform, 0.0)])
     left_out = bedside.count("tocsin_ecg_skipped_total", what="frames")
     assert left_out == 130 * 15 - MOST_WAITING_AT_START / 1000
+
+
+async def test_what_is_too_much_later_is_thrown_away_a_little_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails where all of it is at once, which holds the event loop (checked so)."""
+    bedside = Bedside(catch_up_seconds=0)
+    monkeypatch.setitem(sys.modules, "app.modules.vitals.ecg.heart", None)
+    frames = list(minutes_of_signal(20))
+    bedside.monitor.take(PATIENT, [arrival(waveform, 0.0) for waveform in frames])
+    with pytest.raises(ImportError):
+        await bedside.monitor.run()
+    left_out = []
+    for waveform in minutes_of_signal(8):
+        bedside.monitor.take(PATIENT, [arrival(waveform, 0.0)])
+        left_out.append(bedside.count("tocsin_ecg_skipped_total", what="frames"))
+    assert {after - before for before, after in pairwise([0.0, *left_out])} == {MOST_THROWN_AWAY, 1}
+    assert left_out[-1] == 28 * 15 - MOST_WAITING / 1000
 
 
 async def test_no_more_than_usual_waits_for_an_analysis_that_cannot_be_loaded(
