@@ -32,11 +32,15 @@ from app.main import create_app
 from app.modules.alerts.manager import AlertConnectionManager
 from app.modules.alerts.rules.active import ActiveRules
 from app.modules.alerts.rules.file import RulesFileError
+from app.modules.vitals.rights import SocketRights
 
 T = TypeVar("T")
 
 #: Open files besides the connections: the database, the listener, the log.
 SPARE_DESCRIPTORS = 128
+
+#: Of the time that a server has for stopping, what is kept for ending in good order.
+ENDING_SECONDS = 1.0
 
 #: uvicorn counts its looks, and does what it does once a second at each tenth.
 _TICKS_PER_SECOND = 10
@@ -77,7 +81,9 @@ class TocsinServer(uvicorn.Server):
         )
         self._manager = services.get(AlertConnectionManager)
         self._rules = services.get(ActiveRules)
+        self._vitals_rights = services.get(SocketRights)
         self._drain_seconds = settings.drain_seconds
+        self._shutdown_seconds = settings.shutdown_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Task[None] | None = None
         self._signals = 0
@@ -112,6 +118,15 @@ class TocsinServer(uvicorn.Server):
             gc.freeze()
             gc.set_threshold(*_GC_THRESHOLDS)
             self._loop.add_signal_handler(signal.SIGHUP, self._read_rules_again)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Work off what devices have sent while there is time, and end the rest before uvicorn cancels it."""
+        seconds = max(0.0, self._shutdown_seconds - ENDING_SECONDS)
+        ending = asyncio.get_running_loop().call_later(seconds, self._vitals_rights.end_all, "server_stopping")
+        try:
+            await super().shutdown(sockets)
+        finally:
+            ending.cancel()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal; at the second end at once.

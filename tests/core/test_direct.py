@@ -15,7 +15,7 @@ import uvloop
 from structlog.testing import capture_logs
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.core.direct import DirectStream, LendingSocketProtocol, protocols
+from app.core.direct import DirectSocket, DirectStream, LendingSocketProtocol, protocols
 from app.core.direct.guard import RELIED_ON
 from app.core.limits import ConnectionLimits
 from app.core.metrics import Metrics
@@ -49,6 +49,27 @@ class Owner:
 
     def left(self) -> None:
         self.lost.set()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_what_is_written_to_a_connection_that_is_gone_is_passed_over(run: Callable[..., None]) -> None:
+    """Fails with uvloop where that is left to its transport (checked so)."""
+
+    async def write_late() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            ours = socket.create_connection(listener.getsockname())
+            theirs, _ = listener.accept()
+        with theirs:
+            transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+            connection = DirectSocket(transport)
+            transport.abort()
+            await asyncio.sleep(0)
+            connection.lost()
+            await asyncio.sleep(0)
+            connection.write(b"x")
+            connection.end(b"y")
+
+    run(write_late())
 
 
 # --- the order of bytes ---------------------------------------------------------------------------

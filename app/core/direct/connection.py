@@ -39,7 +39,9 @@ class Connection:
         self._user_timeout_ms = self._socket.getsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT) if _USER_TIMEOUT else 0
 
     def write(self, chunk: bytes) -> None:
-        self._transport.write(chunk)
+        # uvloop's transport raises where it is closed, asyncio's passes over it.
+        if not self._transport.is_closing():
+            self._transport.write(chunk)
 
     def unsent_bytes(self) -> int:
         return self._transport.get_write_buffer_size()

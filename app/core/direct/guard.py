@@ -33,6 +33,8 @@ RELIED_ON: ReliedOn = (
     (WebSocketsSansIOProtocol.data_received, {"receive_data", "handle_events"}),
     (WebSocketsSansIOProtocol.send_receive_event_to_app, {"queue", "put_nowait", "read_paused", "pause_reading"}),
     (WebSocketsSansIOProtocol.send_keepalive_ping, {"ping_timeout", "pong_timer", "keepalive_timeout"}),
+    (WebSocketsSansIOProtocol.send, {"initial_response", "close_sent"}),
+    (WebSocketsSansIOProtocol.run_asgi, {"handshake_complete"}),
     (WebSocketsSansIOProtocol.receive, {"queue", "read_paused", "resume_reading"}),
     (Protocol.parse, {"reader", "at_eof", "current_size", "recv_frame"}),
     (StreamReader.at_eof, {"buffer"}),

@@ -160,6 +160,12 @@ class LendingSocketProtocol(WebSocketsSansIOProtocol):
         is_between_frames = waiting.gi_code is StreamReader.at_eof.__code__ and not self.conn.reader.buffer
         return is_between_frames and self.conn.current_size is None and self.conn.state is State.OPEN
 
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            # Refused with an answer of its own. uvicorn takes it for a mistake that there was no handshake.
+            self.handshake_complete = True
+
     def send_receive_event_to_app(self) -> None:
         super().send_receive_event_to_app()
         if self._take is not None:

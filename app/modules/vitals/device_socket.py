@@ -97,6 +97,7 @@ class DeviceSocket:
                 if self._ending is None:
                     tasks.cancel_scope.cancel()
         finally:
+            waiting = len(self._inbox)
             self._inbox.clear()
             self._sink.owner = None
             if self._receiver is not None:
@@ -110,6 +111,7 @@ class DeviceSocket:
                 frames=self._accepted,
                 errors=self._errors,
                 dropped=self._inbox.dropped,
+                not_taken=waiting,
             )
 
     def _leave(self, *, signed_off: bool) -> None:

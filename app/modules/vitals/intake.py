@@ -75,10 +75,13 @@ class Intake:
     def _take(self) -> None:
         self._is_scheduled = False
         until = time.perf_counter() + SLICE_SECONDS
-        while self._due:
-            source = self._due.popleft()
-            if source.take_waveforms(FRAMES_IN_A_ROW):
-                self._due.append(source)
-            if time.perf_counter() >= until:
-                break
-        self._go_on()
+        try:
+            while self._due:
+                source = self._due.popleft()
+                if source.take_waveforms(FRAMES_IN_A_ROW):
+                    self._due.append(source)
+                if time.perf_counter() >= until:
+                    break
+        finally:
+            # Also where a source has failed, against its promise: the others would wait for the next who comes.
+            self._go_on()

@@ -16,6 +16,9 @@ from app.core.security import Authenticator, Principal, TokenExpired
 #: RFC 6455, 7.4.1, and its registry: the server cannot do it now; come again.
 TRY_AGAIN_LATER = 1013
 
+#: The same: the server stops, and will be back.
+SERVICE_RESTART = 1012
+
 #: A peer that takes nothing gets so long to take the closing frame.
 CLOSE_SECONDS = 0.5
 
@@ -129,6 +132,12 @@ class SocketRights:
         self._access = access
         self._authenticator = authenticator
         self._clock = clock
+        self._open: set[SocketRight] = set()
+
+    def end_all(self, reason: str) -> None:
+        """End every right that is held; what its socket has not worked off is let go."""
+        for right in list(self._open):
+            right.end(reason, code=SERVICE_RESTART)
 
     @asynccontextmanager
     async def held(self, principal: Principal, question: Question) -> AsyncIterator[SocketRight]:
@@ -139,7 +148,9 @@ class SocketRights:
         """
         right = SocketRight(principal, await question(principal), question, self._authenticator, self._clock)
         unwatch = self._access.watch(principal.user_id, right.recheck, since=principal.access_version)
+        self._open.add(right)
         try:
             yield right
         finally:
+            self._open.remove(right)
             unwatch()

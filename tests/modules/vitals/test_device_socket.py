@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,8 +18,9 @@ from app.core.metrics import Metrics
 from app.modules.vitals.device_socket import MOST_ERRORS_IN_A_ROW, MOST_UNREAD_BYTES
 from app.modules.vitals.frames import Waveform
 from app.modules.vitals.inbox import MANY, MOST_OTHERS
+from app.modules.vitals.rights import SERVICE_RESTART
 from app.modules.vitals.service import Received, VitalsService
-from tests.modules.vitals.bedside import MOBILE, Bed, counted, packed, serving_ward, socket
+from tests.modules.vitals.bedside import FRONTEND, MOBILE, Bed, counted, packed, refusal, serving_ward, socket
 from tests.servers import RunningServer, until
 
 pytestmark = pytest.mark.anyio
@@ -30,6 +32,11 @@ def count(server: RunningServer, name: str, **labels: str) -> float:
 
 def service(server: RunningServer) -> VitalsService:
     return server.services.get(VitalsService)
+
+
+def busy_with(server: RunningServer, patient_id: str) -> AbstractAsyncContextManager[object]:
+    """Nothing of the patient is taken, because somebody else has the turn: as if the database were slow."""
+    return service(server)._tracks.turn_of(patient_id)
 
 
 @dataclass
@@ -178,8 +185,7 @@ async def test_a_device_that_is_ahead_is_asked_to_slow_down_and_loses_no_reading
         socket(either, MOBILE, "device", patient_id="P1") as other,
         anyio.create_task_group() as tasks,
     ):
-        # Nothing of this patient is taken while another has the turn, as if the database were slow.
-        async with service(either)._tracks.turn_of("P1"):
+        async with busy_with(either, "P1"):
             tasks.start_soon(device.send, *readings)
             answer = await device.next()
             assert (answer["event"], answer["waiting"] > MANY) == ("slow_down", True)
@@ -281,3 +287,33 @@ async def test_an_observer_that_breaks_ends_that_socket_alone(either: RunningSer
         notes.is_broken = False
         await other.send(counted(bed, [1]))
         assert (await other.flush())["frames"] == 1
+
+
+async def test_what_cannot_be_taken_before_the_server_stops_is_let_go_in_good_order(
+    tmp_path: Path, bed: Bed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Fails, with an error for each device, where uvicorn has to cancel them (checked so)."""
+    async with (
+        serving_ward(tmp_path, shutdown_seconds=1) as server,
+        busy_with(server, "P1"),
+        socket(server, MOBILE, "device", patient_id="P1") as device,
+    ):
+        await device.send(*(bed.reading(seconds=-number) for number in range(3)))
+        await (await device.connection.ping())
+        with capture_logs() as logs:
+            server.server.should_exit = True
+            assert (await device.closing())[0] == SERVICE_RESTART
+            await until(lambda: any(line["event"] == "vitals.sender_closed" for line in logs))
+    (line,) = (line for line in logs if line["event"] == "vitals.sender_closed")
+    assert (line["reason"], line["not_taken"]) == ("server_stopping", 3)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize("path", [MOBILE, FRONTEND])
+async def test_a_socket_that_is_refused_is_no_error_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    """Fails where uvicorn, which looks for a handshake, is not told that there will be none (checked so)."""
+    async with serving_ward(tmp_path) as server:
+        assert (await refusal(server, path, "nurse", patient_id="P1", max_hz="0"))[0] in (403, 422)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []

@@ -155,6 +155,20 @@ async def test_who_has_little_does_not_wait_for_who_has_much() -> None:
     await asyncio.sleep(0)
 
 
+async def test_who_fails_keeps_nobody_else_from_being_taken() -> None:
+    class Failing(Flood):
+        def take_waveforms(self, limit: int) -> bool:
+            raise RuntimeError("against its promise")
+
+    intake, little = Intake(), Flood(1)
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(str(context["exception"])))
+    intake.add(Failing(1))
+    intake.add(little)
+    await until(lambda: not little.left)
+    assert told == ["against its promise"]
+
+
 async def test_what_arrives_on_a_socket_is_gathered_for_a_while_unless_it_is_wanted_at_once() -> None:
     intake = Intake()
     gathered, hurried = Flood(1), Flood(1)
