@@ -98,8 +98,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     clock = services.add(Clock, clock or SystemClock())
     services.add(Settings, settings)
     metrics = services.add(Metrics, Metrics())
-    units = {name: sign.unit for name, sign in NUMERICS.items()}
-    rules = services.add(ActiveRules, ActiveRules(settings.rules_file, units, clock, metrics))
+    rules = services.add(ActiveRules, ActiveRules(settings.rules_file, NUMERICS, clock, metrics))
     bus: Bus = InProcessBus()
     services.add(Bus, bus)
     db = services.add(Database, Database(settings.sqlalchemy_url))

@@ -34,7 +34,7 @@ def check(file: Annotated[Path, typer.Argument(help="The file that TOCSIN_RULES_
     except RulesFileError as error:
         end(str(error), status=1)
     try:
-        book = parse_rules(text, units={name: sign.unit for name, sign in NUMERICS.items()})
+        book = parse_rules(text, signs=NUMERICS)
     except RulesFileError as error:
         for mistake in error.mistakes:
             typer.echo(f"{file}: {mistake}", err=True)

@@ -171,7 +171,8 @@ async def test_metrics_are_prometheus_text_in_which_nobody_is_named(ward: Runnin
         assert counted[name] >= 1, name
     labels = {(name, value) for sample in samples for name, value in sample.labels.items()}
     assert {name for name, _ in labels} <= {
-        "transport", "role", "start", "reason", "event", "tier", "step", "type", "code", "result", "worker", "what", "le",
+        "transport", "role", "start", "reason", "event", "tier", "step", "type", "code", "result", "worker", "what",
+        "le",
     }  # fmt: skip
     assert not [(name, value) for name, value in labels for word in nobody_may_read if word in value]
     assert not [word for word in nobody_may_read if word in response.text]

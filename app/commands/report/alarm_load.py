@@ -75,8 +75,7 @@ def _patient(path: Path) -> str:
 
 
 def _named(path: Path | None) -> tuple[str, RuleBook]:
-    units = {name: sign.unit for name, sign in NUMERICS.items()}
-    return (path.name if path else "shipped rules"), load_rules(path, units=units)
+    return (path.name if path else "shipped rules"), load_rules(path, signs=NUMERICS)
 
 
 def _found(paths: Sequence[Path]) -> Iterator[Path]:

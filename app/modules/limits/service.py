@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -20,8 +20,10 @@ from app.modules.alerts.rules.schemas import (
     AlarmSettings,
     Layer,
     LevelsOutOfOrder,
+    LimitsCrossed,
     RuleBook,
     adjustable_limits,
+    check_gap,
     lay_over,
 )
 from app.modules.limits import repository
@@ -251,15 +253,26 @@ class LimitsService:
 
 
 def _require_order(book: RuleBook, below: Settings, adjustments: Sequence[Adjustment]) -> None:
-    """Refuse limits that are not in order with those of the other tiers, over what holds where they are silent.
+    """Refuse limits that are not in order with the others, over what holds where they are silent.
 
     Raises:
-        InvalidField: they are not.
+        InvalidField: a worse tier could not be reached, or no value would be normal.
     """
     limits = lay_over(book, unit=below.adjustments).limits | {it.key: it.limit for it in adjustments}
     try:
-        book.with_limits(limits)
+        adjusted = book.with_limits(limits)
     except LevelsOutOfOrder as error:
-        place = next((place for place, it in enumerate(adjustments) if it.condition == error.condition), None)
-        field = "limits" if place is None else f"limits[{place}].limit"
-        raise InvalidField(field, f"{error.condition}: {error}") from None
+        raise InvalidField(
+            _field_of({error.condition}, adjustments) or "limits", f"{error.condition}: {error}"
+        ) from None
+    try:
+        check_gap((condition.name, condition.levels) for condition in adjusted.conditions)
+    except LimitsCrossed as error:
+        # What others have set is no reason to refuse this.
+        if crossed := _field_of(error.conditions, adjustments):
+            raise InvalidField(crossed, str(error)) from None
+
+
+def _field_of(conditions: Collection[str], adjustments: Sequence[Adjustment]) -> str | None:
+    """The first limit of one of these conditions, as the request has it."""
+    return next((f"limits[{place}].limit" for place, it in enumerate(adjustments) if it.condition in conditions), None)

@@ -182,6 +182,18 @@ async def test_limits_are_in_order_with_those_of_the_unit_too(ward: RunningServe
     assert (await put(ward, "nurse", one("spo2_low", "moderate", 89))).status_code == 200
 
 
+async def test_limits_between_which_no_value_lies_are_refused_unless_others_have_set_them(ward: RunningServer) -> None:
+    low, high = one("heart_rate_low", "moderate", 130), one("heart_rate_high", "moderate", 125)
+    message = "no value would be normal: `heart_rate_low` alarms below 130, `heart_rate_high` above 125"
+    for limits, field in (([high, low], "limits[0].limit"), ([low, high], "limits[0].limit")):
+        refused = await put(ward, "nurse", *limits)
+        assert refused.json()["errors"] == [{"field": field, "message": message}]
+    assert (await put(ward, "admin", high, path=WARD)).status_code == 200
+    assert (await put(ward, "nurse", one("spo2_low", "moderate", 88), low)).json()["errors"] == [
+        {"field": "limits[1].limit", "message": message}
+    ]
+
+
 async def test_the_audit_says_who_what_when_and_why_newest_first_in_pages(ward: RunningServer) -> None:
     await put(ward, "nurse", one("spo2_low", "moderate", 88), reason=" COPD, usual 89 ")
     await put(ward, "doctor", one("spo2_low", "moderate", 87), spo2Scale=2, reason="blood gas")

@@ -12,6 +12,7 @@ import structlog
 from app.core.clock import Clock
 from app.core.metrics import Metrics
 from app.modules.alerts.rules.book import RuleBook
+from app.modules.alerts.rules.checks import Sign
 from app.modules.alerts.rules.file import RulesFileError, load_rules, read_text
 
 _log = structlog.get_logger(__name__)
@@ -29,9 +30,9 @@ class ActiveRules:
         RulesFileError: the file cannot be used.
     """
 
-    def __init__(self, path: Path | None, units: Mapping[str, str], clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, path: Path | None, signs: Mapping[str, Sign], clock: Clock, metrics: Metrics) -> None:
         self._path = path
-        self._units = units
+        self._signs = signs
         self._clock = clock
         self._metrics = metrics
         self._load()
@@ -61,6 +62,6 @@ class ActiveRules:
 
     def _load(self) -> None:
         text = read_text(self._path)
-        self.book: RuleBook = load_rules(self._path, units=self._units)
+        self.book: RuleBook = load_rules(self._path, signs=self._signs)
         self.digest: str = hashlib.sha256(text).hexdigest()[:16]
         self.loaded_at: datetime = self._clock.now()

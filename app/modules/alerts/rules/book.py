@@ -5,7 +5,7 @@ A *condition* (say `spo2_low`) has levels: the further out, the worse the tier, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -14,7 +14,7 @@ from typing import Final
 
 from app.modules.alerts.lifecycle import Kind, Plan, Tier
 from app.modules.alerts.rules.chart import Chart, Series
-from app.modules.alerts.rules.criteria import Combination, Criterion, Direction, Limit
+from app.modules.alerts.rules.criteria import Combination, Criterion, Direction, Limit, Reach
 from app.modules.alerts.rules.timing import AT_ONCE, Timing
 
 #: The limit of a condition at one tier, where it is not the one of the rules file.
@@ -100,12 +100,22 @@ class Condition:
 class LevelsOutOfOrder(ValueError):
     """A worse tier's limit does not lie further out than a milder one's: it could never be reached before it."""
 
-    def __init__(self, condition: str, worse: Tier, worse_limit: Limit, milder: Tier, milder_limit: Limit) -> None:
+    def __init__(self, condition: str, worse: Tier, worse_reach: Reach, milder: Tier, milder_reach: Reach) -> None:
         super().__init__(
-            f"the limit of `{worse}` ({worse_limit.limit:g}) must be {worse_limit.direction} "
-            f"that of `{milder}` ({milder_limit.limit:g})"
+            f"the limit of `{worse}` ({worse_reach.limit:g}) must be {worse_reach.direction} "
+            f"that of `{milder}` ({milder_reach.limit:g})"
         )
         self.condition = condition
+
+
+class LimitsCrossed(ValueError):
+    """The limits of a vital sign leave no value between them: whatever is measured, something alarms."""
+
+    def __init__(self, low: tuple[str, Limit], high: tuple[str, Limit]) -> None:
+        super().__init__(
+            f"no value would be normal: `{low[0]}` alarms below {low[1].limit:g}, `{high[0]}` above {high[1].limit:g}"
+        )
+        self.conditions = low[0], high[0]
 
 
 @dataclass(frozen=True)
@@ -163,7 +173,7 @@ def worst_first(levels: list[Level]) -> tuple[Level, ...]:
 
 
 def check_order(name: str, levels: tuple[Level, ...]) -> None:
-    """Make sure that of limits on one side of one vital sign, each enough by itself, the worse lie further out.
+    """Make sure that of limits of the same kind on one side of one vital sign, the worse lie further out.
 
     Args:
         levels: worst tier first.
@@ -171,13 +181,35 @@ def check_order(name: str, levels: tuple[Level, ...]) -> None:
     Raises:
         LevelsOutOfOrder: one does not.
     """
-    milder: dict[tuple[str, Direction], tuple[Tier, Limit]] = {}
+    milder: dict[tuple[object, ...], tuple[Tier, Reach]] = {}
     for level in reversed(levels):
-        for limit in _limits_of(level.criterion):
-            tier, known = milder.setdefault((limit.vital_type, limit.direction), (level.tier, limit))
-            if tier is not level.tier and not limit.direction.violates(limit.limit, known.limit):
-                raise LevelsOutOfOrder(name, level.tier, limit, tier, known)
-            milder[limit.vital_type, limit.direction] = level.tier, limit
+        for reach in level.criterion.reaches:
+            tier, known = milder.setdefault(reach.of, (level.tier, reach))
+            if tier is not level.tier and not reach.direction.violates(reach.limit, known.limit):
+                raise LevelsOutOfOrder(name, level.tier, reach, tier, known)
+            milder[reach.of] = level.tier, reach
+
+
+def check_gap(conditions: Iterable[tuple[str, tuple[Level, ...]]]) -> None:
+    """Make sure that the limits of each vital sign leave values between them.
+
+    Args:
+        conditions: the name and the levels of each.
+
+    Raises:
+        LimitsCrossed: of one sign they do not.
+    """
+    inmost: dict[str, dict[Direction, tuple[str, Limit]]] = {}
+    for name, levels in conditions:
+        for limit in chain.from_iterable(_limits_of(level.criterion) for level in levels):
+            sides = inmost.setdefault(limit.vital_type, {})
+            known = sides.get(limit.direction)
+            if known is None or limit.direction.violates(known[1].limit, limit.limit):
+                sides[limit.direction] = name, limit
+    for sides in inmost.values():
+        low, high = sides.get(Direction.BELOW), sides.get(Direction.ABOVE)
+        if low is not None and high is not None and low[1].limit > high[1].limit:
+            raise LimitsCrossed(low, high)
 
 
 def _limits_of(criterion: Criterion) -> tuple[Limit, ...]:

@@ -59,9 +59,9 @@ class Series:
         place = len(self.times) if self.times and at >= self.times[-1] else bisect_right(self.times, at)
         return (self.times[place - 1], self.values[place - 1]) if place else None
 
-    def between(self, after: datetime, until: datetime) -> Sequence[float]:
-        """The values measured after one moment and up to another, oldest first."""
-        return self.values[bisect_right(self.times, after) : bisect_right(self.times, until)]
+    def between(self, first: datetime, last: datetime) -> Sequence[float]:
+        """The values measured from one moment to another, both included, oldest first."""
+        return self.values[bisect_left(self.times, first) : bisect_right(self.times, last)]
 
     def _forget_oldest(self) -> None:
         times = self.times

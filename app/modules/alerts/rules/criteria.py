@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from itertools import chain
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from app.modules.alerts.rules.chart import View
 from app.modules.alerts.rules.news2 import Observations, Score, score
@@ -38,6 +38,18 @@ class Direction(StrEnum):
         return value > limit if self is Direction.ABOVE else value < limit
 
 
+class Reach(NamedTuple):
+    """How far something must go for a criterion to hold.
+
+    Attributes:
+        of: what goes so far; only reaches of the same can be compared.
+    """
+
+    of: tuple[object, ...]
+    limit: float
+    direction: Direction = Direction.ABOVE
+
+
 class Criterion(Protocol):
     """Something that can be wrong.
 
@@ -45,6 +57,7 @@ class Criterion(Protocol):
         inputs: the vital signs that it looks at; it is asked again with each reading of them.
         horizon: how far back it looks.
         heeds_silence: whether it can begin to hold without any reading, as time passes.
+        reaches: each of them is enough for it to hold.
     """
 
     @property
@@ -55,6 +68,9 @@ class Criterion(Protocol):
 
     @property
     def heeds_silence(self) -> bool: ...
+
+    @property
+    def reaches(self) -> tuple[Reach, ...]: ...
 
     def holds(self, view: View) -> bool: ...
 
@@ -101,6 +117,10 @@ class Limit(_OfTheMoment):
     @property
     def inputs(self) -> frozenset[str]:
         return frozenset({self.vital_type})
+
+    @property
+    def reaches(self) -> tuple[Reach, ...]:
+        return (Reach((self.vital_type, self.direction), self.limit, self.direction),)
 
     def holds(self, view: View) -> bool:
         value = view.value(self.vital_type, self.max_age)
@@ -151,6 +171,10 @@ class Change(_OfTheMoment):
     def horizon(self) -> timedelta:
         return self.within
 
+    @property
+    def reaches(self) -> tuple[Reach, ...]:
+        return (Reach((self.vital_type, self.course, self.within), self.by),)
+
     def holds(self, view: View) -> bool:
         return self._moved(view) >= self.by
 
@@ -188,6 +212,10 @@ class NoReading(_OfTheMoment):
     def heeds_silence(self) -> bool:
         return True
 
+    @property
+    def reaches(self) -> tuple[Reach, ...]:
+        return (Reach((self.vital_type, "silence"), self.after.total_seconds()),)
+
     def holds(self, view: View) -> bool:
         silence = view.silence(self.vital_type)
         return silence is not None and silence >= self.after
@@ -217,6 +245,12 @@ class NEWS2(_OfTheMoment):
     @property
     def inputs(self) -> frozenset[str]:
         return frozenset(chain.from_iterable(NEWS2_SIGNS.values()))
+
+    @property
+    def reaches(self) -> tuple[Reach, ...]:
+        if self.total is not None:
+            return (Reach(("total", self.max_age), self.total),)
+        return (Reach(("single", self.max_age), self.single or 0),)
 
     def holds(self, view: View) -> bool:
         return self._beyond(self.score(view)) >= 0
@@ -269,6 +303,10 @@ class Combination:
     @property
     def heeds_silence(self) -> bool:
         return any(part.heeds_silence for part in self.parts)
+
+    @property
+    def reaches(self) -> tuple[Reach, ...]:
+        return () if self.needs_all else tuple(chain.from_iterable(part.reaches for part in self.parts))
 
     def holds(self, view: View) -> bool:
         return (all if self.needs_all else any)(part.holds(view) for part in self.parts)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,10 @@ from pydantic import ValidationError
 
 from app.modules.alerts.lifecycle import Tier
 from app.modules.alerts.rules import document
-from app.modules.alerts.rules.book import LevelsOutOfOrder, RuleBook, check_order, with_thresholds, worst_first
-from app.modules.alerts.rules.criteria import NEWS2
+from app.modules.alerts.rules.book import RuleBook, with_thresholds
+from app.modules.alerts.rules.checks import Sign, mistakes_of
 from app.modules.alerts.rules.places import Path as JSONPath
 from app.modules.alerts.rules.places import lines_of, write_path
-
-#: What a condition about the score is about: it is computed, and not measured.
-NEWS2_SIGN = "news2"
 
 #: Of a whole number; the longest that a file could need has five.
 MOST_DIGITS = 100
@@ -54,9 +50,9 @@ class RulesFileError(Exception):
         super().__init__(f"{name}: {told}" if name else told)
 
 
-def load_rules(path: Path | None = None, *, units: Mapping[str, str] | None = None) -> RuleBook:
+def load_rules(path: Path | None = None, *, signs: Mapping[str, Sign] | None = None) -> RuleBook:
     """The rules of a file, or the shipped ones; see `parse_rules`."""
-    return parse_rules(read_text(path), units=units, name=str(path) if path else None)
+    return parse_rules(read_text(path), signs=signs, name=str(path) if path else None)
 
 
 def read_text(path: Path | None = None) -> bytes:
@@ -73,11 +69,11 @@ def read_text(path: Path | None = None) -> bytes:
         raise RulesFileError([Mistake(0, "", error.strerror or str(error))], str(path)) from None
 
 
-def parse_rules(text: bytes, *, units: Mapping[str, str] | None = None, name: str | None = None) -> RuleBook:
+def parse_rules(text: bytes, *, signs: Mapping[str, Sign] | None = None, name: str | None = None) -> RuleBook:
     """The rules that this JSON document describes.
 
     Args:
-        units: the vital signs that are measured, each with its unit; a condition on any other could
+        signs: what is measured; a condition on anything else, or beyond what its values can be, could
             never be met, and is refused.
         name: of the file, for errors.
 
@@ -85,20 +81,20 @@ def parse_rules(text: bytes, *, units: Mapping[str, str] | None = None, name: st
         RulesFileError: it is no JSON, or breaks a rule about rules; every mistake is told.
     """
     try:
-        return _parse(text, units)
+        return _parse(text, signs)
     except RulesFileError as error:
         raise RulesFileError(error.mistakes, name or "default.json") from None
 
 
-def _parse(text: bytes, units: Mapping[str, str] | None) -> RuleBook:
+def _parse(text: bytes, signs: Mapping[str, Sign] | None) -> RuleBook:
     written, values = _read_json(text)
     lines = lines_of(written)
+    mistakes = [_mistake(lines, path, advice) for path, advice in mistakes_of(values, signs)]
     try:
         rules = document.RulesFile.model_validate(values)
     except ValidationError as error:
-        raise RulesFileError(_in_order(_explained(error, lines))) from None
-    wrong = chain(_repeated_names(rules), _wrong_order(rules), _wrong_signs(rules, units) if units else ())
-    if mistakes := [_mistake(lines, path, advice) for path, advice in wrong]:
+        raise RulesFileError(_in_order([*_explained(error, lines), *mistakes])) from None
+    if mistakes:
         raise RulesFileError(_in_order(mistakes))
     return RuleBook(
         conditions=with_thresholds([condition.built() for condition in rules.conditions]),
@@ -176,36 +172,3 @@ def _explained(error: ValidationError, lines: Mapping[JSONPath, int]) -> Iterato
 def _mistake(lines: Mapping[JSONPath, int], path: JSONPath, advice: str) -> Mistake:
     known = next(path[:length] for length in range(len(path), -1, -1) if path[:length] in lines or not length)
     return Mistake(lines.get(known, 1), write_path(path), advice)
-
-
-def _repeated_names(rules: document.RulesFile) -> Iterator[tuple[JSONPath, str]]:
-    names = [condition.name for condition in rules.conditions]
-    for index, name in enumerate(names):
-        if names.index(name) != index:
-            yield ("conditions", index, "name"), f"`{name}` is used twice"
-
-
-def _wrong_order(rules: document.RulesFile) -> Iterator[tuple[JSONPath, str]]:
-    for index, condition in enumerate(rules.conditions):
-        try:
-            check_order(condition.name, worst_first([level.built(condition.vital_type) for level in condition.levels]))
-        except LevelsOutOfOrder as error:
-            yield ("conditions", index, "levels"), str(error)
-
-
-def _wrong_signs(rules: document.RulesFile, units: Mapping[str, str]) -> Iterator[tuple[JSONPath, str]]:
-    known = ", ".join(sorted(units))
-    score = f"`{NEWS2_SIGN}` is a score and no reading: use news2Total or news2Single"
-    for index, condition in enumerate(rules.conditions):
-        place: JSONPath = ("conditions", index)
-        if condition.vital_type in units:
-            if condition.unit != units[condition.vital_type]:
-                yield (*place, "unit"), f"{condition.vital_type} is measured in `{units[condition.vital_type]}`"
-        elif condition.vital_type != NEWS2_SIGN:
-            yield (*place, "vitalType"), f"`{condition.vital_type}` is none of {known}, {NEWS2_SIGN}"
-        for number, level in enumerate(condition.levels):
-            criterion = level.built(condition.vital_type).criterion
-            unknown = set() if isinstance(criterion, NEWS2) else criterion.inputs - units.keys()
-            for vital_type in sorted(unknown - ({condition.vital_type} - {NEWS2_SIGN})):
-                advice = score if vital_type == NEWS2_SIGN else f"`{vital_type}` is none of {known}"
-                yield (*place, "levels", number, "when"), advice

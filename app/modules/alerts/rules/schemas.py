@@ -17,7 +17,7 @@ from app.modules.alerts.rules.adjustment import (
     adjustable_limits,
     lay_over,
 )
-from app.modules.alerts.rules.book import LevelsOutOfOrder, LimitKey, RuleBook
+from app.modules.alerts.rules.book import LevelsOutOfOrder, LimitKey, LimitsCrossed, RuleBook, check_gap
 from app.modules.alerts.rules.criteria import Direction
 
 __all__ = [
@@ -31,10 +31,12 @@ __all__ = [
     "Layer",
     "LevelsOutOfOrder",
     "LimitKey",
+    "LimitsCrossed",
     "PassedOver",
     "RuleBook",
     "Tier",
     "adjustable_limits",
+    "check_gap",
     "lay_over",
 ]
 

@@ -18,7 +18,7 @@ LONGEST_STAND: Final = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """So many separate violations within so long a time count, whatever the delay."""
+    """So many separate violations count, whatever the delay, where the last begins so long after the first at most."""
 
     times: int
     within: timedelta
@@ -84,7 +84,7 @@ class Run:
             self.began = at
             if self.timing.repetition is not None:
                 earliest = at - self.timing.repetition.within
-                self._starts = [start for start in self._starts if start > earliest] + [at]
+                self._starts = [start for start in self._starts if start >= earliest] + [at]
         elif self._last_at == at:
             return
         elif self._last_at is not None:
@@ -118,7 +118,7 @@ class Run:
         if repetition is None or len(self._starts) < repetition.times:
             return False
         earliest = at - repetition.within
-        return sum(start > earliest for start in self._starts) >= repetition.times
+        return sum(start >= earliest for start in self._starts) >= repetition.times
 
     def _is_heavy(self) -> bool:
         return self.timing.burden is not None and self._burden >= self.timing.burden

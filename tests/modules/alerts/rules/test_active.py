@@ -17,6 +17,7 @@ from app.core.metrics import Metrics
 from app.core.roles import Role
 from app.modules.alerts.rules.active import ActiveRules
 from app.modules.alerts.surveillance import Surveillance
+from app.modules.vitals.signs import NUMERICS
 from tests.modules.ward import SetClock
 from tests.servers import PATIENCE_SECONDS, RunningServer, code_of, run_cli, server_process, serving
 
@@ -172,7 +173,7 @@ async def _until(condition: Any) -> None:
 
 
 async def test_a_book_is_never_half_of_one_and_half_of_another(tmp_path: Path, rules_file: Path) -> None:
-    rules = ActiveRules(rules_file, {"spo2": "%"}, SetClock(), Metrics())
+    rules = ActiveRules(rules_file, NUMERICS, SetClock(), Metrics())
     held = rules.book
     write_rules(rules_file, 95)
 

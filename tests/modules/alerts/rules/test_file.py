@@ -82,9 +82,7 @@ def test_a_reading_may_be_two_minutes_old_where_the_file_does_not_say() -> None:
 
 
 def test_the_shipped_conditions_are_on_what_is_measured_and_in_its_unit() -> None:
-    measured = {name: sign.unit for name, sign in NUMERICS.items()}
-
-    assert load_rules(units=measured) == load_rules()
+    assert load_rules(signs=NUMERICS) == load_rules()
 
 
 LIMITS = st.lists(st.integers(-50, 50).map(float), min_size=1, max_size=3, unique=True)

@@ -11,7 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.modules.alerts.rules.checks import RESERVED_NAMES
 from app.modules.alerts.rules.file import Mistake, RulesFileError, load_rules, parse_rules
+from app.modules.devices.conditions import OF_DEVICE
+from app.modules.devices.sensors import ASYSTOLE, SIGNAL_BAD, lead_condition
 from app.modules.vitals.signs import NUMERICS
 from tests.modules.alerts.rules.ward_file import Document, document, parsed
 
@@ -213,35 +216,170 @@ def test_an_error_begins_with_the_name_of_the_file(tmp_path: Path) -> None:
     assert load_rules(path) == parsed(document())
 
 
+def told(*changes: Change) -> list[tuple[str, str]]:
+    """The place and the advice of each mistake that these changes make."""
+    wrong = document()
+    for change in changes:
+        change(wrong)
+    with pytest.raises(RulesFileError) as refused:
+        parse_rules(json.dumps(wrong).encode(), signs=NUMERICS)
+    return [(mistake.place, mistake.advice) for mistake in refused.value.mistakes]
+
+
+def condition(changed: Document, **fields: Any) -> None:
+    """Change the first of the conditions, which has `heart_rate` above 120 and 180."""
+    changed["conditions"][0].update(fields)
+
+
+def levels(*whens: Document) -> list[Document]:
+    tiers = ["slight", "moderate", "critical"]
+    return [{"tier": tier, "when": when} for tier, when in zip(tiers, whens, strict=False)]
+
+
 @pytest.mark.parametrize(
-    ("units", "mistake"),
+    ("change", "place", "advice"),
     [
+        (lambda it: condition(it, vitalType="hr"), "conditions[0].vitalType", "`hr` is none of consciousness, diast"),
+        (lambda it: condition(it, unit="Hz"), "conditions[0].unit", "heart_rate is measured in `/min`"),
         (
-            {"spo2": "%", "pulse": "/min"},
-            r".*conditions\[0\]\.vitalType: `heart_rate` is none of pulse, spo2, news2 .*",
+            lambda it: condition(
+                it, levels=levels({"all": [{"below": 50}, {"any": [{"above": 9}, {"vitalType": "x", "below": 1}]}]})
+            ),
+            "conditions[0].levels[0].when.all[1].any[1].vitalType",
+            "`x` is none of",
         ),
-        ({"heart_rate": "Hz"}, r".*conditions\[0\]\.unit: heart_rate is measured in `Hz` .*"),
+        (
+            lambda it: condition(it, vitalType="news2", unit="", levels=levels({"above": 5})),
+            "conditions[0].levels[0].when",
+            "`news2` is a score and no reading: use news2Total",
+        ),
+        (
+            lambda it: condition(
+                it, vitalType="news2", unit="", levels=levels({"all": [{"news2Total": 5}, {"below": 2}]})
+            ),
+            "conditions[0].levels[0].when.all[1]",
+            "`news2` is a score",
+        ),
+        (
+            lambda it: level(it, 1).update(when={"above": 350}),
+            "conditions[0].levels[1].when.above",
+            "`heart_rate` is between 0 and 350 /min: it is never above 350",
+        ),
+        (
+            lambda it: condition(it, vitalType="pulse", levels=levels({"above": -1})),
+            "conditions[0].levels[0].when.above",
+            "always above -1",
+        ),
+        (lambda it: condition(it, levels=levels({"below": 0})), "conditions[0].levels[0].when.below", "never below 0"),
+        (lambda it: condition(it, levels=levels({"below": 999})), "levels[0].when.below", "always below 999"),
+        (lambda it: condition(it, levels=levels({"outside": [40, 400]})), "levels[0].when.outside", "never above 400"),
+        (
+            lambda it: condition(it, levels=levels({"any": [{"rise": 351, "withinSeconds": 9}, {"news2Total": 7}]})),
+            "conditions[0].levels[0].when.any[0].rise",
+            "never moves by 351",
+        ),
+        (lambda it: condition(it, name="asystole"), "conditions[0].name", "a name that the server uses itself"),
+        (lambda it: condition(it, name="device_silent"), "conditions[0].name", "a name that the server uses itself"),
+        (lambda it: condition(it, name="lead_off:ecg:II"), "conditions[0].name", "a name that the server uses itself"),
+        (
+            lambda it: condition(it, levels=levels({"news2Total": 7}, {"news2Total": 5})),
+            "conditions[0].levels",
+            "the limit of `moderate` (5) must be above that of `slight` (7)",
+        ),
+        (
+            lambda it: condition(it, levels=levels({"noReadingForSeconds": 60}, {"noReadingForSeconds": 30})),
+            "conditions[0].levels",
+            "the limit of `moderate` (30) must be above that of `slight` (60)",
+        ),
+        (
+            lambda it: condition(it, levels=levels({"rise": 20, "withinSeconds": 9}, {"rise": 10, "withinSeconds": 9})),
+            "conditions[0].levels",
+            "the limit of `moderate` (10) must be above that of `slight` (20)",
+        ),
+        (
+            lambda it: it["conditions"][1].update(levels=levels({"below": 130})),
+            "conditions[1].levels",
+            "no value would be normal: `heart_rate_low` alarms below 130, `heart_rate_high` above 120",
+        ),
+        (
+            lambda it: condition(it, levels=levels({"any": [{"below": 90}, {"above": 60}]})),
+            "conditions[0].levels",
+            "no value would be normal",
+        ),
+        (
+            lambda it: condition(it, levels=levels({"outside": [50, 60]}), clear={"hysteresis": 6}),
+            "conditions[0].clear.hysteresis",
+            "with this no value of `heart_rate` would be normal again",
+        ),
+        (
+            lambda it: condition(
+                it, vitalType="spo2", unit="%", levels=levels({"below": 90}), clear={"hysteresis": 11}
+            ),
+            "conditions[0].clear.hysteresis",
+            "no value of `spo2`",
+        ),
+        (
+            lambda it: condition(it, levels=levels({"news2Total": 5}), clear={"hysteresis": 5}),
+            "conditions[0].clear.hysteresis",
+            "`when` asks for no more than 5",
+        ),
+        (
+            lambda it: condition(it, levels=levels({"change": 5, "withinSeconds": 5}), clear={"hysteresis": 5}),
+            "conditions[0].clear.hysteresis",
+            "`when` asks for no more than 5",
+        ),
     ],
-    ids=["vital sign", "unit"],
+)  # fmt: skip
+def test_what_could_never_be_met_or_never_end_is_refused(change: Change, place: str, advice: str) -> None:
+    [mistake] = told(change)
+    assert mistake[0].endswith(place)
+    assert advice in mistake[1]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"levels": levels({"outside": [50, 60]}), "clear": {"hysteresis": 5}},
+        {"vitalType": "spo2", "unit": "%", "levels": levels({"below": 90}), "clear": {"hysteresis": 10}},
+        {"vitalType": "consciousness", "unit": "", "levels": levels({"above": 0}, {"above": 3})},
+        {"levels": levels({"news2Total": 5}, {"news2Single": 3}), "clear": {"hysteresis": 2}},
+        {"levels": levels({"noReadingForSeconds": 60}, {"noReadingForSeconds": 90})},
+        {"levels": levels({"rise": 20, "withinSeconds": 9}, {"rise": 10, "withinSeconds": 2})},
+        {"levels": levels({"all": [{"above": 60}, {"below": 90}]}), "clear": {"hysteresis": 40}},
+        {"name": "asystole_suspected"},
+    ],
 )
-def test_a_condition_that_could_never_be_met_is_refused(units: dict[str, str], mistake: str, tmp_path: Path) -> None:
-    path = tmp_path / "ward.json"
-    path.write_text(json.dumps(document()))
-
-    assert load_rules(path, units={"heart_rate": "/min"}) == parsed(document())
-    with pytest.raises(RulesFileError, match=rf"ward\.json: {mistake}$"):
-        load_rules(path, units=units)
+def test_what_is_on_the_edge_is_right(fields: Document) -> None:
+    right = document()
+    condition(right, **fields)
+    parse_rules(json.dumps(right).encode(), signs=NUMERICS)
 
 
-@pytest.mark.parametrize("when", [{"above": 5}, {"all": [{"news2Total": 5}, {"below": 2}]}])
-def test_a_limit_of_the_score_that_no_reading_could_break_is_refused(when: Document) -> None:
-    written = document()
-    written["conditions"][0] = {
-        "name": "news2", "vitalType": "news2", "unit": "", "levels": [{"tier": "slight", "when": when}],
-    }  # fmt: skip
+def test_what_entries_say_of_one_another_is_looked_at_whatever_else_is_wrong_with_them() -> None:
+    """Fails where the file must be right by itself first (checked so)."""
+    found = told(
+        lambda it: it.update(maxReadingAgeSeconds="long"),
+        lambda it: condition(it, colour="red", unit="Hz"),
+        lambda it: level(it, 1).update(when={"above": 110}, smaples=3),
+        lambda it: it["conditions"][0]["levels"].append({"tier": "fatal", "when": {"above": 1}}),
+        lambda it: it["conditions"][1].update(name="heart_rate_high", vitalType="hr", clear={"hysteresis": -1}),
+    )
+    assert sorted(place for place, _ in found) == [
+        "conditions[0].colour",
+        "conditions[0].levels",
+        "conditions[0].levels[1].smaples",
+        "conditions[0].levels[2].tier",
+        "conditions[0].unit",
+        "conditions[1].clear.hysteresis",
+        "conditions[1].name",
+        "conditions[1].vitalType",
+        "maxReadingAgeSeconds",
+    ]
 
-    with pytest.raises(RulesFileError, match=r"levels\[0\]\.when: `news2` is a score and no reading: use news2Total"):
-        parse_rules(json.dumps(written).encode(), units={name: sign.unit for name, sign in NUMERICS.items()})
+
+def test_no_rule_may_have_a_name_under_which_the_server_raises_something_itself() -> None:
+    names = [ASYSTOLE, SIGNAL_BAD, lead_condition("ecg", None), lead_condition("ecg", "II"), f"{OF_DEVICE}silent:x"]
+    assert all(RESERVED_NAMES.fullmatch(name) for name in names)
 
 
 ANYTHING = st.recursive(

@@ -121,6 +121,7 @@ def test_violations_that_are_too_far_apart_or_not_separate_do_not_add_up() -> No
     book = rules(low(conditionDelaySeconds=15, repeated={"times": 3, "withinSeconds": 60}))
 
     assert Course(book).measure(([89] * 2 + [95] * 29) * 4).times == []
+    assert Course(book).measure(([89] * 2 + [95] * 28) * 3).times[:1] == [(60, "moderate")]
     assert Course(book).measure([89] * 14 + [95]).times == []
 
 
@@ -199,6 +200,7 @@ def test_in_whatever_order_readings_come_they_lead_to_the_same_in_the_end(values
     [
         ({"outside": [50, 120]}, [60, 121, 60, 49], [(1, "moderate"), (2, None), (3, "moderate")]),
         ({"rise": 20, "withinSeconds": 10}, [60, 70, 79, 80, 80], [(3, "moderate")]),
+        ({"rise": 20, "withinSeconds": 10}, [60] + [70] * 9 + [80], [(10, "moderate")]),
         ({"rise": 20, "withinSeconds": 10}, [60] + [70] * 10 + [80], []),
         ({"fall": 20, "withinSeconds": 10}, [90, 100, 80, 60], [(2, "moderate")]),
         ({"change": 20, "withinSeconds": 10}, [90, 70, 70], [(1, "moderate")]),
