@@ -46,6 +46,8 @@ def compare(
     console.print(_table(loads))
     for load in loads:
         console.print(summary(load), soft_wrap=True)
+    if left_out := sum(it.left_out for it in loads[0].played):
+        console.print(f"{counted(left_out, 'value')} left out that no patient has, as a server does", soft_wrap=True)
     if csv_file is not None:
         with csv_file.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows(csv_rows(loads))

@@ -11,6 +11,7 @@ from app.commands.recordings import Row
 from app.modules.alerts.lifecycle import Tier
 from app.modules.alerts.rules.book import RuleBook
 from app.modules.alerts.rules.watch import Decision, PatientWatch, Present
+from app.modules.vitals.signs import NUMERICS
 
 #: Any moment will do: only the time that passes counts.
 _BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -41,11 +42,16 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One recording and the alarms on it, in the order in which they began."""
+    """One recording and the alarms on it, in the order in which they began.
+
+    Attributes:
+        left_out: values that no patient has, and that a server would refuse.
+    """
 
     patient: str
     hours: float
     alarms: tuple[Alarm, ...]
+    left_out: int = 0
 
 
 @dataclass(slots=True)
@@ -64,7 +70,7 @@ def play(patient: str, rows: Sequence[Row], rules: RuleBook) -> Played:
     watch = PatientWatch(rules)
     under_way: dict[str, _Open] = {}
     alarms: list[Alarm] = []
-    seconds = 0.0
+    seconds, left_out = 0.0, 0
 
     def close(condition: str) -> None:
         found = under_way.pop(condition)
@@ -86,10 +92,14 @@ def play(patient: str, rows: Sequence[Row], rules: RuleBook) -> Played:
         seconds = row.offset_seconds
         now = _BEGINNING + timedelta(seconds=seconds)
         for vital_type, value in row.readings.items():
+            sign = NUMERICS[vital_type]
+            if not sign.lowest <= value <= sign.highest:
+                left_out += 1
+                continue
             act(watch.observe(vital_type, value, now, now=now))
         act(watch.tick(now))
     for condition in list(under_way):
         close(condition)
     length = rows[-1].offset_seconds - rows[0].offset_seconds if rows else 0.0
     alarms.sort(key=lambda alarm: (alarm.began_seconds, alarm.condition))
-    return Played(patient, length / 3600, tuple(alarms))
+    return Played(patient, length / 3600, tuple(alarms), left_out)

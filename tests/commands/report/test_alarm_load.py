@@ -149,6 +149,18 @@ def test_an_alarm_lasts_until_its_condition_is_gone_or_the_recording_ends() -> N
     assert [(it.began_seconds, it.ended_seconds) for it in alarms] == [(1, 3), (5, 6)]
 
 
+def test_what_no_patient_has_is_left_out_and_told(tmp_path: Path) -> None:
+    """A server refuses it. Fails where it is ruled on (checked so)."""
+    recording = tmp_path / "x_Numerics.csv"
+    recording.write_text("Time [s], HR, PULSE, RESP, SpO2\n" + "".join(f"{s}, 80, 80, 15, -3\n" for s in range(30)))
+
+    done = run_cli("report", "alarm-load", str(recording))
+
+    assert done.returncode == 0, done.stderr
+    assert "shipped rules: 0 alarms" in done.stdout
+    assert "30 values left out that no patient has" in done.stdout
+
+
 def test_the_command_prints_a_table_and_writes_csv_and_a_chart(numerics: list[Path], tmp_path: Path) -> None:
     chart, table = tmp_path / "load.svg", tmp_path / "alarms.csv"
 
