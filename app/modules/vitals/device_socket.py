@@ -33,8 +33,10 @@ MOST_ERRORS_IN_A_ROW = 10
 #: Messages of one device that are taken before others have their turn, when they come all at once.
 FRAMES_AT_A_STRETCH = 20
 
-#: Two messages of one device that are the same up to here have the same first field, and the same name of a second.
+#: Two messages of one device that are the same up to here, and begin with their type, have the same type. The longest
+#: that a waveform has ends here. What begins otherwise may be a reading, which must not wait with waveforms.
 BEGINNING_BYTES = 16
+TYPE_KEY = b"\xa4type"
 
 #: Of what a device has sent the kernel keeps about so much unread: some seconds of the busiest device. With its own
 #: limits, which are megabytes, everything of a device that is too fast would come half a minute late, pings too.
@@ -164,11 +166,12 @@ class DeviceSocket:
         """Have a look at a message and put it where it belongs; answers whether it is a waveform."""
         message = arrived.message
         is_waveform, seq = glance(message)
-        self._note_waiting()
+        self._look_at_waiting()
         self._note(arrived, seq)
         self._inbox.put(arrived, is_waveform=is_waveform)
         if is_waveform:
-            self._usual = message[:BEGINNING_BYTES] if isinstance(message, bytes) else None
+            begins_with_type = isinstance(message, bytes) and message.startswith(TYPE_KEY, 1)
+            self._usual = cast(bytes, message[:BEGINNING_BYTES]) if begins_with_type else None
         else:
             self._arrived.set()
         if not self._inbox.are_few:
@@ -182,10 +185,18 @@ class DeviceSocket:
             if seq is not None:
                 self._device.note(seq)
 
-    def _note_waiting(self) -> None:
-        if self._waveforms and self._waveforms[-1].number > self._noted:
-            for arrived in self._waveforms:
-                self._note(arrived, glance(arrived.message)[1])
+    def _look_at_waiting(self) -> None:
+        """Look at what was put with the waveforms unseen: note its numbers, and put what is none where it belongs."""
+        waiting = self._waveforms
+        if not waiting or waiting[-1].number <= self._noted:
+            return
+        for arrived in [it for it in waiting if it.number > self._noted]:
+            is_waveform, seq = glance(arrived.message)
+            self._note(arrived, seq)
+            if not is_waveform:
+                waiting.remove(arrived)
+                self._inbox.put_among_others(arrived)
+                self._arrived.set()
 
     def _press(self, now: float) -> None:
         """Ask a device that is too fast to slow down, and see to it that no more waits than may.
@@ -200,7 +211,7 @@ class DeviceSocket:
             self._vitals.count_slow_down()
             self._send(encode_slow_down(len(inbox)))
         if inbox.is_full and self._times_asked > 1:
-            self._note_waiting()
+            self._look_at_waiting()
             self._vitals.count_dropped(inbox.drop_oldest())
         if inbox.is_full:
             self._hold()
@@ -240,7 +251,7 @@ class DeviceSocket:
 
     def _drop_stale(self, now: float) -> None:
         if self._inbox.is_stale(now):
-            self._note_waiting()
+            self._look_at_waiting()
             self._vitals.count_dropped(self._inbox.drop_stale(now))
 
     def _relay(self, some: Iterable[Arrived], now: float) -> None:

@@ -218,6 +218,46 @@ async def test_a_device_that_goes_on_though_it_was_asked_to_slow_down_loses_its_
         assert len(inbox.others) == readings
 
 
+@pytest.mark.parametrize("first", ["timestamp", "device", "type"])
+async def test_what_begins_as_the_waveforms_do_is_never_dropped_with_them(
+    station: Station, bed: Bed, first: str
+) -> None:
+    """Fails where it is not looked at before it is dropped, and where a beginning without its type counts (checked so)."""
+    bed.now = station.ward.clock.now()
+    station.service.tell_leads(station.curves)
+    sent = 0
+
+    def message(frame: dict[str, object]) -> bytes:
+        fields = {"device": "monitor-icu-17", **frame}
+        return packed({first: fields.pop(first), **fields})
+
+    def burst(device: DeviceSocket, frames: int) -> None:
+        nonlocal sent
+        for _ in range(frames):
+            sent += 1
+            at = sent / 20 - 100
+            curve = msgspec.msgpack.decode(counted(bed, [1], seconds=at))
+            device._put(message(curve))
+            if sent % 20 == 0 and first == "type":
+                kept = {name: curve[name] for name in ("type", "sampleRate", "scale", "unit", "timestamp", "lead")}
+                device._put(message({**kept, "event": "lead_off"}))
+            elif sent % 20 == 0:
+                device._put(message({**bed.reading(seconds=at), "sampleRate": 0, "scale": 1, "lead": None}))
+
+    async with socket_of(station, lambda: {"type": "websocket.disconnect", "code": 1000}, HeldUp()) as device:
+        burst(device, 300)
+        station.ward.clock.advance(timedelta(seconds=SLOW_DOWN_SECONDS))
+        burst(device, 700)
+        assert device._inbox.dropped > 500
+        if first != "type":
+            # Not even a moment among the waveforms.
+            assert len(device._inbox.others) == sent // 20
+        station.ward.clock.advance(timedelta(seconds=STALE_SECONDS + 1))
+        device.take_waveforms(16)
+        assert len(device._inbox.others) == sent // 20
+        assert device._errors == 0
+
+
 async def test_a_device_that_has_caught_up_is_held_back_again_before_anything_is_dropped(
     station: Station, bed: Bed
 ) -> None:
