@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Final
 
 from app.modules.alerts.lifecycle import Kind, Plan, Tier
-from app.modules.alerts.rules.chart import Chart, Series
+from app.modules.alerts.rules.chart import Chart, Kept, Series
 from app.modules.alerts.rules.criteria import Combination, Criterion, Direction, Limit, Reach
 from app.modules.alerts.rules.timing import AT_ONCE, Timing
 
@@ -133,19 +133,34 @@ class RuleBook:
         return {it: tuple(condition for condition in self.conditions if it in condition.inputs) for it in inputs}
 
     @cached_property
+    def kept(self) -> Mapping[str, Kept]:
+        """How much of each vital sign these rules look at.
+
+        Twice as far back as that: when a reading comes late, all that is kept is gone through again, and what began
+        before the first of it seems to begin there. So far back, that makes no difference any more.
+        """
+        return {
+            vital_type: Kept(
+                max(condition.samples_kept for condition in conditions),
+                2 * max(condition.horizon for condition in conditions),
+            )
+            for vital_type, conditions in self.by_input.items()
+        }
+
+    @cached_property
+    def longest_silence(self) -> timedelta:
+        """The longest time without a reading that is waited for; 0 where none is."""
+        levels = chain.from_iterable(condition.levels for condition in self.conditions)
+        return max((level.criterion.silence for level in levels), default=timedelta(0))
+
+    @cached_property
     def heeding_silence(self) -> tuple[Condition, ...]:
         """The conditions that can begin without any reading."""
         return tuple(condition for condition in self.conditions if condition.heeds_silence)
 
     def new_chart(self, *, spo2_scale: int = 1) -> Chart:
         """An empty chart that keeps as much as these rules look at."""
-        series = {
-            vital_type: Series(
-                max(condition.samples_kept for condition in conditions),
-                max(condition.horizon for condition in conditions),
-            )
-            for vital_type, conditions in self.by_input.items()
-        }
+        series = {vital_type: Series(kept.samples, kept.horizon) for vital_type, kept in self.kept.items()}
         return Chart(series, spo2_scale=spo2_scale)
 
     def with_limits(self, limits: Mapping[LimitKey, float]) -> RuleBook:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from heapq import merge
@@ -19,6 +20,19 @@ class Insertion(Enum):
     NEWEST = auto()
     LATE = auto()  # it has been put in its place among others that were measured after it
     PASSED_OVER = auto()  # its moment is there already, or it is older than everything that is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How much is kept of a vital sign.
+
+    Attributes:
+        samples: at least so many of the newest, however old.
+        horizon: and all that are no older than this before the newest.
+    """
+
+    samples: int
+    horizon: timedelta
 
 
 class Series:

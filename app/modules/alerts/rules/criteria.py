@@ -57,6 +57,7 @@ class Criterion(Protocol):
         inputs: the vital signs that it looks at; it is asked again with each reading of them.
         horizon: how far back it looks.
         heeds_silence: whether it can begin to hold without any reading, as time passes.
+        silence: the longest time without a reading that it waits for; 0 where it heeds none.
         reaches: each of them is enough for it to hold.
     """
 
@@ -70,9 +71,16 @@ class Criterion(Protocol):
     def heeds_silence(self) -> bool: ...
 
     @property
+    def silence(self) -> timedelta: ...
+
+    @property
     def reaches(self) -> tuple[Reach, ...]: ...
 
     def holds(self, view: View) -> bool: ...
+
+    def holds_in_silence(self, view: View) -> bool:
+        """Whether it holds because something has not come; what has been read counts when it comes, and only then."""
+        ...
 
     def excess(self, view: View) -> float:
         """How far beyond the limit, in the unit of the sign; 0 where there is no such thing."""
@@ -98,6 +106,13 @@ class _OfTheMoment:
 
     @property
     def heeds_silence(self) -> bool:
+        return False
+
+    @property
+    def silence(self) -> timedelta:
+        return timedelta(0)
+
+    def holds_in_silence(self, view: View) -> bool:
         return False
 
 
@@ -213,12 +228,19 @@ class NoReading(_OfTheMoment):
         return True
 
     @property
+    def silence(self) -> timedelta:
+        return self.after
+
+    @property
     def reaches(self) -> tuple[Reach, ...]:
         return (Reach((self.vital_type, "silence"), self.after.total_seconds()),)
 
     def holds(self, view: View) -> bool:
         silence = view.silence(self.vital_type)
         return silence is not None and silence >= self.after
+
+    def holds_in_silence(self, view: View) -> bool:
+        return self.holds(view)
 
     def excess(self, view: View) -> float:
         return 0.0
@@ -305,11 +327,18 @@ class Combination:
         return any(part.heeds_silence for part in self.parts)
 
     @property
+    def silence(self) -> timedelta:
+        return max(part.silence for part in self.parts)
+
+    @property
     def reaches(self) -> tuple[Reach, ...]:
         return () if self.needs_all else tuple(chain.from_iterable(part.reaches for part in self.parts))
 
     def holds(self, view: View) -> bool:
         return (all if self.needs_all else any)(part.holds(view) for part in self.parts)
+
+    def holds_in_silence(self, view: View) -> bool:
+        return any(part.holds_in_silence(view) for part in self.parts) and self.holds(view)
 
     def excess(self, view: View) -> float:
         # Of any, it is the largest: that is what two limits of one sign need. Units of several signs do not compare.

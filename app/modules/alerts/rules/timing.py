@@ -58,14 +58,19 @@ AT_ONCE: Final = Timing()
 
 
 class Run:
-    """The samples in a row, up to now, that violate one level."""
+    """The samples in a row, up to the last one, that violate one level.
 
-    __slots__ = ("_burden", "_last_at", "_starts", "began", "count", "timing")
+    Attributes:
+        at: when it was last looked.
+    """
+
+    __slots__ = ("_burden", "_last_at", "_starts", "at", "began", "count", "timing")
 
     def __init__(self, timing: Timing) -> None:
         self.timing = timing
         self.count = 0
         self.began: datetime | None = None
+        self.at: datetime | None = None
         self._last_at: datetime | None = None
         self._burden = 0.0
         self._starts: list[datetime] = []
@@ -76,6 +81,7 @@ class Run:
         Args:
             excess: how far beyond the limit.
         """
+        self.at = at
         if not violates:
             self.count = 0
             self._burden = 0.0
@@ -92,32 +98,32 @@ class Run:
         self.count += 1
         self._last_at = at
 
-    def counts(self, at: datetime) -> bool:
+    def counts(self) -> bool:
         """Whether the violation is an alarm."""
-        return self.count > 0 and (self._is_long(at) or self._is_repeated(at) or self._is_heavy())
+        return self.count > 0 and (self._is_long() or self._is_repeated() or self._is_heavy())
 
-    def how_it_counts(self, at: datetime) -> str:
+    def how_it_counts(self) -> str:
         """How the violation came to count, as a phrase that ends a reason."""
         timing = self.timing
-        if self._is_long(at):
+        if self._is_long():
             if timing.delay:
                 return f" for {timing.delay.total_seconds():g} s"
             return f" for {timing.samples} samples" if timing.samples > 1 else ""
-        if timing.repetition is not None and self._is_repeated(at):
+        if timing.repetition is not None and self._is_repeated():
             times, within = timing.repetition.times, timing.repetition.within
             return f" for the {_ordinal(times)} time within {within.total_seconds():g} s"
         return f", so far that magnitude × duration is {self._burden:.3g}, limit {timing.burden:g}"
 
-    def _is_long(self, at: datetime) -> bool:
-        if self.began is None or self.count < self.timing.samples:
+    def _is_long(self) -> bool:
+        if self.began is None or self.at is None or self.count < self.timing.samples:
             return False
-        return not self.timing.delay or at - self.began >= self.timing.delay
+        return not self.timing.delay or self.at - self.began >= self.timing.delay
 
-    def _is_repeated(self, at: datetime) -> bool:
+    def _is_repeated(self) -> bool:
         repetition = self.timing.repetition
-        if repetition is None or len(self._starts) < repetition.times:
+        if repetition is None or self.at is None or len(self._starts) < repetition.times:
             return False
-        earliest = at - repetition.within
+        earliest = self.at - repetition.within
         return sum(start >= earliest for start in self._starts) >= repetition.times
 
     def _is_heavy(self) -> bool:

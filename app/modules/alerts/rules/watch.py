@@ -205,9 +205,20 @@ class _Stand:
             self.follow_again(view.chart)
 
     def tick(self, view: View) -> None:
-        """Look at the patient as of now, when nothing has come."""
-        if not self._awaits_reading:
-            self._step(view)
+        """Look at the patient as of now, when nothing has come.
+
+        That is no sample: what has been read is not looked at again, and nobody is better for it.
+        """
+        if self._awaits_reading or view.at <= self.counts_after:
+            return
+        for level, run in self._runs:
+            criterion = level.criterion
+            if not criterion.heeds_silence:
+                continue
+            if criterion.holds_in_silence(view):
+                run.step(view.at, violates=True)
+            elif not criterion.holds(view):
+                run.step(view.at, violates=False)
 
     def follow_again(self, chart: Chart) -> None:
         """Look at every moment of the chart that counts, from the first one on."""
@@ -224,12 +235,12 @@ class _Stand:
 
     def tier(self) -> Tier | None:
         """The worst level that counts; none where nothing is wrong, or not for long enough."""
-        return next((level.tier for level, run in self._runs if run.counts(self._at)), None)
+        return next((level.tier for level, run in self._runs if run.counts()), None)
 
     def finding(self, chart: Chart) -> Finding:
         """What is wrong, where something is: it takes longer than to know that it is."""
-        level, run = next((level, run) for level, run in self._runs if run.counts(self._at))
-        return self._found(level, run, View(chart, self._at))
+        level, run = next((level, run) for level, run in self._runs if run.counts())
+        return self._found(level, run, View(chart, run.at or self._at))
 
     def is_gone(self) -> bool:
         """Whether the patient has been within every limit for long enough."""
@@ -270,7 +281,7 @@ class _Stand:
         *others, last = criterion.describe(view)
         return Finding(
             tier=level.tier,
-            reasons=(*others, last + run.how_it_counts(self._at)),
+            reasons=(*others, last + run.how_it_counts()),
             vitals_window=window,
             unit=condition.unit or None,
             threshold=condition.thresholds.get(level.tier) or None,

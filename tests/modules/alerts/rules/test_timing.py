@@ -240,6 +240,59 @@ def test_silence_is_noticed_without_a_reading_and_ends_with_one() -> None:
     assert course.reasons == [("no spo2 reading for 30 s",)]
 
 
+SILENCE = {"tier": "slight", "when": {"noReadingForSeconds": 600}}
+
+
+OR_SILENCE = {"any": [{"below": 90}, {"noReadingForSeconds": 900}]}
+
+
+@pytest.mark.parametrize(
+    ("level", "counts_at"),
+    [
+        (low(samples=3), 204),
+        (low(conditionDelaySeconds=4), 200),
+        (low(samples=10, burden=25), 204),
+        ({"tier": "moderate", "when": OR_SILENCE, "samples": 3}, 204),
+        ({"tier": "moderate", "when": OR_SILENCE, "signalDelaySeconds": 4}, 200),
+    ],
+)
+def test_time_that_passes_is_no_sample_of_what_was_read(level: dict[str, Any], counts_at: float) -> None:
+    """Fails where a look for silence looks at the reading again (checked so)."""
+    course = Course(rules(level, SILENCE, clear={"samples": 3, "seconds": 2})).at(0, 88)
+    for second in range(1, 200):
+        course.tick(second)
+    assert course.times == []
+    course.at(200, 88).at(204, 88)
+    assert course.times == [(counts_at, "moderate")]
+    course.at(205, 95)
+    for second in range(206, 300):
+        course.tick(second)
+    assert course.at(300, 95).times[1:] == []
+    assert course.at(301, 95).times[1:] == [(301, None)]
+
+
+def test_a_silence_beside_a_value_counts_as_time_passes() -> None:
+    both = {"all": [{"below": 90}, {"vitalType": "respiratory_rate", "noReadingForSeconds": 60}]}
+    book = rules({"tier": "moderate", "when": both, "conditionDelaySeconds": 5})
+    course = Course(book).at(0, 15, "respiratory_rate").at(30, 88)
+    for second in range(31, 80):
+        course.tick(second)
+    assert course.times == [(65, "moderate")]
+    assert course.reasons == [("spo2 below 90", "no respiratory_rate reading for 60 s for 5 s")]
+
+
+def test_what_comes_late_changes_no_beginning_of_what_was_before_it() -> None:
+    """Three dips, of which the first began more than a minute before the third. Fails where no more is kept than a rule
+    looks at: the first dip then begins in its middle (checked so)."""
+    book = rules(low(conditionDelaySeconds=15, repeated={"times": 3, "withinSeconds": 60}))
+    values = {second: 96.0 for second in range(66)} | dict.fromkeys((*range(9), 30, 65), 88.0)
+    course = Course(book)
+    for second, value in values.items():
+        course.at(second, value)
+    assert course.times == []
+    assert course.at(64.5, 96).times == []
+
+
 def test_a_silence_that_a_person_has_closed_is_not_raised_again_until_something_has_come() -> None:
     book = rules({"tier": "slight", "when": {"noReadingForSeconds": 30}})
     course = Course(book).at(0, 97).tick(30)
