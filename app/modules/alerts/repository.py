@@ -94,6 +94,19 @@ def open_of_patient(connection: sa.Connection, patient_id: str, sources: Collect
     return [_to_alert(row) for row in rows]
 
 
+def last_ended(connection: sa.Connection, patient_id: str, source: str) -> dict[str, datetime]:
+    """When the last alert of each of a patient's conditions was resolved, of those that a source has raised."""
+    rows = connection.execute(
+        sa.select(
+            _ALERTS.c.condition,
+            sa.func.max(_ALERTS.c.resolved_at, type_=_ALERTS.c.resolved_at.type).label("resolved_at"),
+        )
+        .where(_ALERTS.c.patient_id == patient_id, _ALERTS.c.source == source, _ALERTS.c.resolved_at.is_not(None))
+        .group_by(_ALERTS.c.condition)
+    )
+    return {row.condition: row.resolved_at for row in rows}
+
+
 def due(connection: sa.Connection, now: datetime, *, limit: int) -> list[Alert]:
     """Alerts whose escalation is due, claimed for this transaction; those that others hold are passed over."""
     rows = connection.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -166,6 +166,10 @@ class AlertService:
     async def open_from(self, patient_id: str, *sources: str) -> list[Alert]:
         """The alerts of a patient that these have raised and that are still open."""
         return await self._db.run_read(lambda it: repository.open_of_patient(it, patient_id, sources))
+
+    async def last_ended(self, patient_id: str, source: str) -> Mapping[str, datetime]:
+        """When the last alert of each condition ended, of those that this source has raised for a patient."""
+        return await self._db.run_read(lambda it: repository.last_ended(it, patient_id, source))
 
     async def acknowledge(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import anyio
@@ -70,16 +70,25 @@ class Surveillance:
         self._changes_heard = 0
 
     @property
-    def heeds_silence(self) -> bool:
-        """Whether the rules raise something when readings stay away."""
-        return bool(self._rules.book.heeding_silence)
+    def kept(self) -> dict[str, tuple[int, timedelta]]:
+        """Of each type how many readings the rules look at, and how far back from the newest."""
+        return {vital_type: (kept.samples, kept.horizon) for vital_type, kept in self._rules.book.kept.items()}
 
-    async def prime(self, patient_id: str, readings: Iterable[tuple[str, float, datetime]]) -> None:
-        """Take up a patient who was not seen since the start: the last readings, and what is open."""
+    @property
+    def longest_silence(self) -> timedelta:
+        """For how long readings stay away until the rules raise something; 0 where they do not."""
+        return self._rules.book.longest_silence
+
+    async def prime(self, patient_id: str, readings: Iterable[tuple[str, float, datetime, datetime]]) -> None:
+        """Take up a patient who was not seen since the start: the last readings, what is open, and what has ended.
+
+        Args:
+            readings: of each type as many as `kept` says, oldest first: type, value, when measured, when it came.
+        """
         rules, heard = self._rules.book, self._changes_heard
         settings = await self._settings.settings_of(patient_id)
         watch = PatientWatch(_with_limits(rules, settings, patient_id), spo2_scale=settings.spo2_scale)
-        watch.prime(readings, now=self._clock.now())
+        watch.prime(readings, ended=await self._alerts.last_ended(patient_id, RULES))
         known = {condition.name for condition in rules.conditions}
         for alert in await self._alerts.open_from(patient_id, RULES):
             if alert.condition not in known:

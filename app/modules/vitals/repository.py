@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -38,6 +38,9 @@ _SUMS_IN_POSTGRESQL = sa.text("""
                      WHERE patient_id = :patient_id AND type = :type
                        AND measured_at >= span.since AND measured_at < span.until) AS sums
 """)
+
+#: Of one type: as many as rules can look at.
+MOST_OF_EACH = 2000
 
 #: Held to the end of the transaction; the number is ours alone.
 PRUNING = sa.func.pg_try_advisory_xact_lock(0x7EAD1265)
@@ -97,6 +100,24 @@ async def newest(session: AsyncSession, patient_id: str) -> list[Reading]:
     ]
     rows = await session.execute(sa.union_all(*(sa.select(one) for one in each)))
     return [_to_reading(row) for row in rows]
+
+
+async def newest_of_each(
+    session: AsyncSession, patient_id: str, wanted: Mapping[str, tuple[int, datetime]]
+) -> list[NewReading]:
+    """Of each type so many of the newest readings, and all since a moment, up to `MOST_OF_EACH`; oldest first."""
+    found: dict[Moment, NewReading] = {}
+    for vital_type, (samples, since) in wanted.items():
+        of_type = (
+            sa.select(*_COLUMNS, VitalReading.received_at)
+            .where(VitalReading.patient_id == patient_id, VitalReading.type == vital_type)
+            .order_by(VitalReading.measured_at.desc())
+        )
+        for each in (of_type.limit(samples), of_type.where(VitalReading.measured_at >= since).limit(MOST_OF_EACH)):
+            for row in await session.execute(each):
+                reading = _to_reading(row)
+                found[reading.type, reading.measured_at] = NewReading(patient_id, reading, row.received_at)
+    return sorted(found.values(), key=lambda it: it.reading.measured_at)
 
 
 async def newest_first(session: AsyncSession, wanted: HistoryFilter, *, limit: int) -> list[Reading]:

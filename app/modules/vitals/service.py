@@ -42,9 +42,8 @@ from app.modules.vitals.writer import ReadingWriter
 
 __all__ = ["Counts", "Numbers", "Received", "VitalsService", "Waveform", "arrival"]
 
-#: How far back the rules are told of readings that came before this process began.
-PRIMED = timedelta(seconds=120)
-MOST_PRIMED = 10_000
+#: Who fell silent while no server ran is looked for where that was no longer.
+LONGEST_OUTAGE = timedelta(hours=24)
 
 #: An HTTP request waits so long for its readings to be committed.
 COMMIT_SECONDS = 10.0
@@ -59,15 +58,20 @@ class Observer(Protocol):
     """Rules on readings; the alerts module is one."""
 
     @property
-    def heeds_silence(self) -> bool:
-        """Whether it raises something when readings stay away."""
+    def kept(self) -> Mapping[str, tuple[int, timedelta]]:
+        """Of each type how many readings it looks at, and how far back from the newest."""
         ...
 
-    async def prime(self, patient_id: str, readings: Iterable[tuple[str, float, datetime]]) -> None:
+    @property
+    def longest_silence(self) -> timedelta:
+        """For how long readings stay away until it raises something; 0 where it does not."""
+        ...
+
+    async def prime(self, patient_id: str, readings: Iterable[tuple[str, float, datetime, datetime]]) -> None:
         """Take up a patient not seen before; raises no alert.
 
         Args:
-            readings: the newest of each type, however old, and all of the last minutes; oldest first.
+            readings: of each type as many as it looks at, oldest first: type, value, when measured, when it came.
         """
         ...
 
@@ -281,13 +285,13 @@ class VitalsService:
         return readings[:limit], len(readings) > limit
 
     async def take_up_recent(self) -> None:
-        """Have those ruled on who were measured shortly before this process began, also if nothing more comes of them.
+        """Have those ruled on who were measured before this process began, also if nothing more comes of them.
 
         Who falls silent while no server runs is noticed only so.
         """
-        if not self._rules.heeds_silence:
+        if not self._rules.longest_silence:
             return
-        since = self.clock.now() - PRIMED
+        since = self.clock.now() - self._rules.longest_silence - LONGEST_OUTAGE
         for patient_id in await self._db.run_read(lambda it: repository.patients_with_newer(it, since)):
             async with self._tracks.turn_of(patient_id) as track:
                 if track.newest is None:
@@ -296,20 +300,24 @@ class VitalsService:
     async def _prime(self, patient_id: str, track: Track) -> dict[str, datetime]:
         """Take up a patient of whom this process remembers nothing, from the table."""
         await self._writer.flush()
-        recent = HistoryFilter(patient_id, since=self.clock.now() - PRIMED)
+        kept = self._rules.kept
         async with self._reading() as session:
             newest = await repository.newest(session, patient_id)
-            last = await repository.newest_first(session, recent, limit=MOST_PRIMED)
-        known = {(it.type, it.measured_at): it for it in (*newest, *last)}
-        oldest_first = sorted(known.values(), key=lambda it: it.measured_at)
+            looked_at = {
+                it.type: (kept[it.type][0], it.measured_at - kept[it.type][1]) for it in newest if it.type in kept
+            }
+            last = await repository.newest_of_each(session, patient_id, looked_at)
         # Outside the session: who holds a connection while waiting for another can wait for ever.
-        await self._prime_rules(patient_id, [(it.type, it.value, it.measured_at) for it in oldest_first])
+        await self._prime_rules(
+            patient_id,
+            [(it.reading.type, it.reading.value, it.reading.measured_at, it.received_at) for it in last],
+        )
         track.newest = {}
         for reading in newest:
             track.took(reading)
         return track.newest
 
-    async def _prime_rules(self, patient_id: str, readings: Sequence[tuple[str, float, datetime]]) -> None:
+    async def _prime_rules(self, patient_id: str, readings: Sequence[tuple[str, float, datetime, datetime]]) -> None:
         try:
             await self._rules.prime(patient_id, readings)
         except (SQLAlchemyError, OSError) as error:

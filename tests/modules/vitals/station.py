@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from app.modules.vitals.frames import Reading, Waveform
 from app.modules.vitals.manager import VitalsViewers
 from app.modules.vitals.schemas import HistoryFilter
 from app.modules.vitals.service import Received, VitalsService
+from app.modules.vitals.signs import NUMERICS
 from app.modules.vitals.writer import ReadingWriter
 from tests.modules.ward import Ward
 from tests.sinks import PacedSink
@@ -37,10 +38,13 @@ class Notebook:
     is_broken: bool = False
     at_once: dict[str, int] = field(default_factory=dict)
     most_at_once: int = 0
-    heeds_silence: bool = False
+    kept: Mapping[str, tuple[int, timedelta]] = field(
+        default_factory=lambda: dict.fromkeys(NUMERICS, (1, timedelta(seconds=120)))
+    )
+    longest_silence: timedelta = timedelta(0)
 
-    async def prime(self, patient_id: str, readings: Iterable[tuple[str, float, datetime]]) -> None:
-        self.primed.append((patient_id, list(readings)))
+    async def prime(self, patient_id: str, readings: Iterable[tuple[str, float, datetime, datetime]]) -> None:
+        self.primed.append((patient_id, [reading[:3] for reading in readings]))
 
     async def observe(
         self, patient_id: str, vital_type: str, value: float, measured_at: datetime, *, unit: str

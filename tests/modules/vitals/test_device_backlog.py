@@ -222,7 +222,7 @@ async def test_a_device_that_goes_on_though_it_was_asked_to_slow_down_loses_its_
 async def test_what_begins_as_the_waveforms_do_is_never_dropped_with_them(
     station: Station, bed: Bed, first: str
 ) -> None:
-    """Fails where it is not looked at before it is dropped, and where a beginning without its type counts (checked so)."""
+    """Fails where it is not looked at before it is dropped, or compared by other fields than its type (checked so)."""
     bed.now = station.ward.clock.now()
     station.service.tell_leads(station.curves)
     sent = 0

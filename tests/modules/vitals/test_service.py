@@ -17,6 +17,7 @@ from app.modules.vitals.fields import FrameError
 from app.modules.vitals.frames import LeadStatus, Waveform
 from app.modules.vitals.samples import Numbers
 from app.modules.vitals.schemas import HistoryFilter, HistoryPage, Taken, read_cursor
+from app.modules.vitals.service import LONGEST_OUTAGE
 from app.modules.vitals.signs import NUMERICS
 from app.modules.vitals.tracks import Tracks
 from tests.modules.vitals.station import PATIENT, Station, open_station
@@ -108,9 +109,9 @@ async def test_two_senders_of_one_patient_have_their_turns_and_every_reading_cou
     assert await station.stored() == readings
 
 
-async def test_the_rules_are_told_of_the_last_two_minutes_before_the_first_reading(ward: Ward) -> None:
+async def test_the_rules_are_told_before_the_first_reading_of_as_much_as_they_look_at(ward: Ward) -> None:
     async with open_station(ward) as station:
-        old, recent, last = (station.reading(seconds=seconds) for seconds in (-121, -119, -1))
+        old, recent, last = (station.reading(seconds=seconds) for seconds in (-722, -719, -600))
         await station.service.record(PATIENT, [old, recent, last])
         assert station.rules.primed == [(PATIENT, [])]
     async with open_station(ward) as restarted:
@@ -118,16 +119,26 @@ async def test_the_rules_are_told_of_the_last_two_minutes_before_the_first_readi
         await restarted.service.record(PATIENT, [restarted.reading(seconds=1)])
         window = [("heart_rate", 72.0, it.measured_at) for it in (recent, last)]
         assert restarted.rules.primed == [(PATIENT, window)]
+    async with open_station(ward) as restarted:
+        restarted.rules.kept = {"heart_rate": (4, timedelta(0))}
+        await restarted.service.record(PATIENT, [restarted.reading(seconds=2)])
+        ((_, told),) = restarted.rules.primed
+        assert [measured_at for *_, measured_at in told] == [
+            recent.measured_at,
+            last.measured_at,
+            *(restarted.reading(seconds=seconds).measured_at for seconds in (0, 1)),
+        ]
 
 
-async def test_who_was_measured_shortly_before_a_restart_is_taken_up_where_silence_is_heeded(ward: Ward) -> None:
+async def test_who_was_measured_before_a_restart_is_taken_up_where_silence_is_heeded(ward: Ward) -> None:
     async with open_station(ward) as station:
-        await station.service.record(PATIENT, [station.reading(seconds=-119)])
-        await station.service.record("P2", [station.reading(seconds=-121)])
+        day = LONGEST_OUTAGE.total_seconds()
+        await station.service.record(PATIENT, [station.reading(seconds=-day - 299)])
+        await station.service.record("P2", [station.reading(seconds=-day - 301)])
     async with open_station(ward) as restarted:
         await restarted.service.take_up_recent()
         assert restarted.rules.primed == []
-        restarted.rules.heeds_silence = True
+        restarted.rules.longest_silence = timedelta(seconds=300)
         await restarted.service.take_up_recent()
         assert [patient_id for patient_id, _ in restarted.rules.primed] == [PATIENT]
         await restarted.service.record(PATIENT, [restarted.reading()])

@@ -6,7 +6,7 @@ reported; whoever acts on its decisions tells it what came of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -63,18 +63,26 @@ class PatientWatch:
         self._reported: dict[str, _Reported] = {}
         self._left: dict[str, Condition] = {}
 
-    def prime(self, readings: Iterable[tuple[str, float, datetime]], *, now: datetime) -> None:
-        """Remember readings that have been ruled on before; one that is too old to count is known all the same."""
-        for vital_type, value, measured_at in readings:
-            if (series := self._chart.series.get(vital_type)) is None:
-                continue
-            measured_at = _counted_at(measured_at, now, series)
-            series.insert(measured_at, value)
-            if now - measured_at <= self._rules.oldest_reading:
-                self._note_arrival(vital_type, measured_at)
-        for stand in self._stands.values():
-            stand.counts_after = max(stand.counts_after, now - self._rules.oldest_reading)
-            stand.follow_again(self._chart)
+    def prime(
+        self, readings: Iterable[tuple[str, float, datetime, datetime]], *, ended: Mapping[str, datetime] | None = None
+    ) -> None:
+        """Remember what has been ruled on before, as if this watch had done it; raises nothing.
+
+        Args:
+            readings: type, value, when it was measured, and when it came. One that was too old when it came does not
+                count now either.
+            ended: when the last alert of a condition ended: for another only later readings count.
+        """
+        for vital_type, value, measured_at, received_at in readings:
+            series = self._chart.series.get(vital_type)
+            if series is not None and received_at - measured_at <= self._rules.oldest_reading:
+                series.insert(_counted_at(measured_at, received_at, series), value)
+                self._note_arrival(vital_type, received_at)
+        for name, stand in self._stands.items():
+            if ended is not None and name in ended:
+                stand.count_after(ended[name], self._chart)
+            else:
+                stand.follow_again(self._chart)
 
     def observe(self, vital_type: str, value: float, measured_at: datetime, *, now: datetime) -> list[Decision]:
         """Take a reading in, in the order of its time of measurement, and say what is to be reported.
@@ -232,6 +240,13 @@ class _Stand:
         self.counts_after = max([self.counts_after, *newest])
         self._awaits_reading = self.condition.heeds_silence
         self._begin()
+
+    def count_after(self, moment: datetime, chart: Chart) -> None:
+        """Only readings count that are newer than this, and silence only if something has come since."""
+        self.counts_after = moment
+        has_come = any(chart.arrived.get(it, moment) > moment for it in self.condition.inputs)
+        self._awaits_reading = self.condition.heeds_silence and not has_come
+        self.follow_again(chart)
 
     def tier(self) -> Tier | None:
         """The worst level that counts; none where nothing is wrong, or not for long enough."""

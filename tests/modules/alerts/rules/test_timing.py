@@ -285,7 +285,7 @@ def test_what_comes_late_changes_no_beginning_of_what_was_before_it() -> None:
     """Three dips, of which the first began more than a minute before the third. Fails where no more is kept than a rule
     looks at: the first dip then begins in its middle (checked so)."""
     book = rules(low(conditionDelaySeconds=15, repeated={"times": 3, "withinSeconds": 60}))
-    values = {second: 96.0 for second in range(66)} | dict.fromkeys((*range(9), 30, 65), 88.0)
+    values = dict.fromkeys(range(66), 96.0) | dict.fromkeys((*range(9), 30, 65), 88.0)
     course = Course(book)
     for second, value in values.items():
         course.at(second, value)
@@ -365,16 +365,63 @@ def test_a_patients_own_limit_takes_the_place_of_the_rules() -> None:
     assert book.conditions[0].thresholds == {Tier.MODERATE: {"min": 86}, Tier.CRITICAL: {"min": 80}}
 
 
-def test_an_old_reading_is_known_after_a_start_and_counts_as_no_sample() -> None:
-    """A temperature of this morning has its part in a score, but is not the first of two samples in a row."""
+def test_what_was_ruled_on_before_a_start_counts_as_it_did_and_what_was_too_old_then_does_not() -> None:
+    """A temperature of this morning is the first of two in a row, if it came this morning."""
     hours_ago = NOW - timedelta(hours=3)
     twice = rules(low(samples=2))
     scored = rules({"tier": "moderate", "when": {"news2Total": 4}}, sign="news2")
+    for came_at, expected in ((hours_ago, [(1, "moderate")]), (NOW, [])):
+        course, score = Course(twice), Course(scored)
+        for it in (course, score):
+            it.watch.prime([("spo2", 89, hours_ago, came_at)])
+        assert course.at(1, 89).times == expected
+        assert score.at(1, 105, "pulse").times == expected
 
-    course, score = Course(twice), Course(scored)
-    course.watch.prime([("spo2", 89, hours_ago)], now=NOW)
-    score.watch.prime([("spo2", 89, hours_ago)], now=NOW)
 
-    assert course.at(1, 89).times == []
-    assert course.at(2, 89).times == [(2, "moderate")]
-    assert score.at(1, 105, "pulse").times == [(1, "moderate")]
+LONG = rules(
+    low(80, "critical", samples=3),
+    low(conditionDelaySeconds=300, repeated={"times": 3, "withinSeconds": 900}, burden=120),
+    clear={"samples": 2, "seconds": 100, "hysteresis": 2},
+)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 400), st.sampled_from([75, 85, 89, 91, 96])), min_size=2, max_size=40),
+    st.integers(0, 40),
+)
+def test_a_restart_at_any_moment_changes_nothing_of_what_is_decided(steps: list[tuple[int, int]], cut: int) -> None:
+    """Fails where less is read than the rules look at, or where what has ended counts again (checked so, each)."""
+    through, seconds, ended = Course(LONG), 0, {}
+    readings = []
+    for number, (pause, value) in enumerate(steps):
+        if number == cut:
+            break
+        seconds += pause
+        at = NOW + timedelta(seconds=seconds)
+        readings.append(("spo2", float(value), at, at))
+        before = len(through.times)
+        if through.at(seconds, value).times[before:] == [(seconds, None)]:
+            ended["watched"] = at
+    after = Course(LONG)
+    kept = LONG.kept["spo2"]
+    newest = readings[-kept.samples :]
+    recent = [it for it in readings if it[2] >= readings[-1][2] - kept.horizon]
+    after.watch.prime(newest if len(newest) > len(recent) else recent, ended=ended)
+    if through.times and through.times[-1][1] is not None:
+        after.watch.reported("watched", Tier(through.times[-1][1]))
+    told = len(through.times)
+    for pause, value in steps[cut:]:
+        seconds += pause
+        through.at(seconds, value)
+        after.at(seconds, value)
+    assert after.times == through.times[told:]
+
+
+def test_who_has_been_silent_since_before_a_start_is_noticed_once() -> None:
+    """Fails where only the last minutes are known, or what a person has closed is not (checked so, each)."""
+    book = rules(SILENCE)
+    heard_at = NOW - timedelta(seconds=500)
+    for ended, expected in (({}, [(100, "slight")]), ({"watched": NOW}, [])):
+        course = Course(book)
+        course.watch.prime([("spo2", 97, heard_at - timedelta(seconds=50), heard_at)], ended=ended)
+        assert course.tick(99).tick(100).tick(101).times == expected

@@ -73,7 +73,8 @@ def test_the_end_of_one_alarm_leaves_the_others_as_they_are() -> None:
 
 def test_readings_from_before_count_and_raise_nothing_themselves() -> None:
     bedside = Bedside()
-    bedside.watch.prime([("heart_rate", 130, NOW + seconds * SECOND) for seconds in range(-9, 1)], now=NOW)
+    moments = [NOW + seconds * SECOND for seconds in range(-9, 1)]
+    bedside.watch.prime([("heart_rate", 130, at, at) for at in moments])
 
     assert tiers(bedside.measure("heart_rate", [130])) == [Tier.MODERATE]
 
@@ -143,7 +144,7 @@ def test_a_reading_that_is_too_old_does_not_end_an_alarm() -> None:
 
 def test_a_vital_sign_without_a_condition_is_passed_over() -> None:
     bedside = Bedside()
-    bedside.watch.prime([("pulse", 300, NOW)], now=NOW)
+    bedside.watch.prime([("pulse", 300, NOW, NOW)])
 
     assert bedside.measure("pulse", [300] * 30) == []
 
@@ -176,7 +177,7 @@ def test_a_device_whose_clock_is_ahead_hides_nothing_of_another() -> None:
     """Neither before this node has started again nor after it (checked by taking out either)."""
     watch, started_anew = PatientWatch(SHIPPED), PatientWatch(SHIPPED)
     watch.observe("spo2", 97, NOW + 50 * SECOND, now=NOW)
-    started_anew.prime([("spo2", 97, NOW + 50 * SECOND)], now=NOW)
+    started_anew.prime([("spo2", 97, NOW + 50 * SECOND, NOW)])
 
     for it in (watch, started_anew):
         assert tiers(it.observe("spo2", 70, NOW + SECOND, now=NOW + SECOND)) == [Tier.CRITICAL]
