@@ -138,7 +138,7 @@ def test_a_condition_is_gone_after_enough_samples_within_every_limit(condition: 
 
 @pytest.mark.parametrize("value", [("heart_rate", 140.5), ("heart_rate", 39.5), ("spo2", 84.5)], ids=str)
 @pytest.mark.parametrize(
-    "seconds", [range(11), range(0, 9, 2), range(0, 11, 5), (0, 6, 8), (0, 10), (0, 1, 3, 4, 6, 7, 9, 10)], ids=str
+    "seconds", [range(11), range(0, 9, 2), range(0, 11, 5), (0, 6, 8), (0, 8), (0, 1, 3, 4, 6, 7, 9, 10)], ids=str
 )
 def test_who_is_far_out_for_ten_seconds_alarms_also_where_readings_are_missing(
     value: tuple[str, float], seconds: Sequence[int]
