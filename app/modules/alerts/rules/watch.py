@@ -122,14 +122,20 @@ class PatientWatch:
             if (kept := self._chart.series.get(vital_type)) is not None:
                 for measured_at, value in zip(kept.times, kept.values, strict=True):
                     series.insert(measured_at, value)
-        stands = {condition.name: _Stand(condition) for condition in rules.conditions}
-        for name, stand in stands.items():
-            if name in self._stands:
-                stand.counts_after = self._stands[name].counts_after
+        stands = {}
+        for condition in rules.conditions:
+            known = self._stands.get(condition.name)
+            if known is not None and known.condition == condition and spo2_scale == self._chart.spo2_scale:
+                # It may have begun before anything that is kept.
+                stands[condition.name] = known
+                continue
+            stand = stands[condition.name] = _Stand(condition)
+            if known is not None:
+                stand.counts_after = known.counts_after
             stand.follow_again(chart)
         # What has gone already is said again until somebody says that it is done.
-        known = self._left | {name: stand.condition for name, stand in self._stands.items()}
-        self._left = {name: known[name] for name in self._reported if name in known.keys() - stands.keys()}
+        watched = self._left | {name: stand.condition for name, stand in self._stands.items()}
+        self._left = {name: watched[name] for name in self._reported if name in watched.keys() - stands.keys()}
         gone = [Gone(condition) for name, condition in self._left.items() if self._reported[name].is_present]
         self._rules, self._chart, self._stands = rules, chart, stands
         return gone

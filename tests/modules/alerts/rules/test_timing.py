@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from app.modules.alerts.lifecycle import Tier
 from app.modules.alerts.rules.book import RuleBook
+from app.modules.alerts.rules.chart import MOST_READINGS
 from app.modules.alerts.rules.file import load_rules, parse_rules
 from app.modules.alerts.rules.watch import Gone, PatientWatch, Present
 
@@ -341,6 +342,16 @@ def test_other_rules_go_on_from_the_same_readings() -> None:
 
     assert gone == []
     assert course.measure([89]).times == [(9, "moderate")]
+
+
+def test_a_condition_that_stays_as_it_is_loses_nothing_by_other_rules_beside_it() -> None:
+    """Fails where it begins anew with what is kept, which is less (checked so)."""
+    slow = low(conditionDelaySeconds=MOST_READINGS + 500)
+    course = Course(rules(slow)).measure([89] * (MOST_READINGS + 400))
+
+    course.watch.adopt(rules(slow), spo2_scale=1)
+
+    assert course.measure([89] * 200).times == [(MOST_READINGS + 500, "moderate")]
 
 
 def test_a_condition_that_other_rules_do_not_know_is_gone() -> None:
