@@ -17,7 +17,7 @@ from app.core.clock import Clock
 from app.core.tasks import until_beat
 from app.modules.alerts.lifecycle import EventType
 from app.modules.alerts.rules.active import ActiveRules
-from app.modules.alerts.rules.book import LevelsOutOfOrder, RuleBook
+from app.modules.alerts.rules.book import LevelsOutOfOrder, LimitsCrossed, RuleBook
 from app.modules.alerts.rules.schemas import AlarmSettings, AlarmSettingsReader
 from app.modules.alerts.rules.watch import Decision, PatientWatch, Present
 from app.modules.alerts.schemas import LogEntry
@@ -209,7 +209,7 @@ def _with_limits(rules: RuleBook, settings: AlarmSettings, patient_id: str) -> R
     """The rules with a patient's limits; where these no longer fit the rules, the rules alone."""
     try:
         return rules.with_limits(settings.limits)
-    except LevelsOutOfOrder as error:
+    except (LevelsOutOfOrder, LimitsCrossed) as error:
         # They were set under other rules. Somebody has to set them anew; until then nobody goes unwatched.
-        _log.error("limits.do_not_fit", condition=error.condition, problem=str(error))
+        _log.error("limits.do_not_fit", problem=str(error))
         return rules

@@ -21,9 +21,10 @@ from app.modules.alerts.rules.schemas import (
     Layer,
     LevelsOutOfOrder,
     LimitsCrossed,
+    NoWayBack,
     RuleBook,
     adjustable_limits,
-    check_gap,
+    check_way_back,
     lay_over,
 )
 from app.modules.limits import repository
@@ -88,7 +89,7 @@ class LimitsService:
         """What holds for the patient where it is not what the rules say; what does not fit them is left out."""
         unit = self._patients.unit_of(patient_id)
         own, of_unit = await self._db.glance(lambda it: repository.layers_of(it, patient_id, unit))
-        adjusted = lay_over(self._rules(), unit=of_unit.adjustments, patient=own.adjustments)
+        adjusted = lay_over(self._rules(), unit=of_unit.adjustments, patient=own.adjustments, signs=self._signs)
         for it in adjusted.passed_over:
             self._metrics.limits_passed_over.inc()
             _log.warning("limits.do_not_fit", condition=it.adjustment.condition, layer=it.layer, problem=it.reason)
@@ -125,7 +126,7 @@ class LimitsService:
             return settings, repository.changes(connection, settings.changes)
 
         settings, changes = await self._db.run_read(read)
-        adjusted = lay_over(self._rules(), unit=settings.adjustments)
+        adjusted = lay_over(self._rules(), unit=settings.adjustments, signs=self._signs)
         limits, ignored = limits_in_force(adjusted, {Layer.UNIT: settings}, changes, self._signs)
         return UnitLimits(unit=unit, version=settings.version, limits=limits, ignored=ignored)
 
@@ -202,7 +203,7 @@ class LimitsService:
                 unit = connection.scalar(sa.select(expression))
                 _, below = repository.layers_of(connection, holder.id, expression)
             present = repository.settings_of(connection, holder)
-            _require_order(book, below, adjustments)
+            _require_sense(book, below, adjustments, self._signs)
             new = present.changed(number, adjustments, spo2_scale)
             if new.is_same_as(present):
                 return "same"
@@ -225,7 +226,7 @@ class LimitsService:
         expression = self._patients.unit_of(patient_id)
         unit = connection.scalar(sa.select(expression))
         own, of_unit = repository.layers_of(connection, patient_id, expression)
-        adjusted = lay_over(self._rules(), unit=of_unit.adjustments, patient=own.adjustments)
+        adjusted = lay_over(self._rules(), unit=of_unit.adjustments, patient=own.adjustments, signs=self._signs)
         changes = repository.changes(connection, own.changes | of_unit.changes)
         return _Standing(own, of_unit, unit, adjusted, changes)
 
@@ -252,25 +253,24 @@ class LimitsService:
         return list(checked.values())
 
 
-def _require_order(book: RuleBook, below: Settings, adjustments: Sequence[Adjustment]) -> None:
-    """Refuse limits that are not in order with the others, over what holds where they are silent.
+def _require_sense(
+    book: RuleBook, below: Settings, adjustments: Sequence[Adjustment], signs: Mapping[str, SignRange]
+) -> None:
+    """Refuse limits that make no sense together with the others, over what holds where they are silent.
 
     Raises:
-        InvalidField: a worse tier could not be reached, or no value would be normal.
+        InvalidField: a worse tier could not be reached, no value would be normal, or an alarm would never end.
     """
-    limits = lay_over(book, unit=below.adjustments).limits | {it.key: it.limit for it in adjustments}
+    limits = lay_over(book, unit=below.adjustments, signs=signs).limits | {it.key: it.limit for it in adjustments}
     try:
         adjusted = book.with_limits(limits)
-    except LevelsOutOfOrder as error:
-        raise InvalidField(
-            _field_of({error.condition}, adjustments) or "limits", f"{error.condition}: {error}"
-        ) from None
-    try:
-        check_gap((condition.name, condition.levels) for condition in adjusted.conditions)
+        for condition in adjusted.conditions:
+            check_way_back(condition, signs)
     except LimitsCrossed as error:
-        # What others have set is no reason to refuse this.
-        if crossed := _field_of(error.conditions, adjustments):
-            raise InvalidField(crossed, str(error)) from None
+        raise InvalidField(_field_of(error.conditions, adjustments) or "limits", str(error)) from None
+    except (LevelsOutOfOrder, NoWayBack) as error:
+        field = _field_of({error.condition}, adjustments) or "limits"
+        raise InvalidField(field, f"{error.condition}: {error}") from None
 
 
 def _field_of(conditions: Collection[str], adjustments: Sequence[Adjustment]) -> str | None:

@@ -194,6 +194,38 @@ async def test_limits_between_which_no_value_lies_are_refused_unless_others_have
     ]
 
 
+async def test_a_limit_from_which_no_value_would_be_back_is_refused(ward: RunningServer) -> None:
+    """At 99.5 and with a hysteresis of 1, 100.5 % would be needed. Fails where only order is asked for (checked so)."""
+    for path in (LIMITS, WARD):
+        refused = await put(
+            ward, "nurse", one("spo2_low", "critical", 85), one("spo2_low", "moderate", 99.5), path=path
+        )
+        assert code_of(refused) == (422, "validation_error")
+        assert refused.json()["errors"] == [
+            {
+                "field": "limits[0].limit",
+                "message": "spo2_low: with a hysteresis of 1 no value of `spo2` would be normal again",
+            }
+        ]
+        assert (await put(ward, "nurse", one("spo2_low", "moderate", 99), path=path)).status_code == 200
+
+
+async def test_limits_of_the_unit_that_come_to_cross_a_patients_are_ignored_for_this_patient(
+    ward: RunningServer,
+) -> None:
+    low, high = ("heart_rate_low", "moderate"), ("heart_rate_high", "moderate")
+    await put(ward, "nurse", one(*high, 100))
+    assert (await put(ward, "admin", one(*low, 110), path=WARD)).status_code == 200
+    assert (await limits_at(ward, WARD))[low] == (110, "unit")
+    found = await limits_at(ward)
+    assert (found[low], found[high]) == ((50, "rules"), (100, "patient"))
+    (ignored,) = (await ward.call("GET", LIMITS, "nurse")).json()["ignored"]
+    assert (ignored["condition"], ignored["limit"], ignored["source"]) == ("heart_rate_low", 110, "unit")
+    assert ignored["reason"] == (
+        "no value would be normal: `heart_rate_low` alarms below 110, `heart_rate_high` above 100"
+    )
+
+
 async def test_the_audit_says_who_what_when_and_why_newest_first_in_pages(ward: RunningServer) -> None:
     await put(ward, "nurse", one("spo2_low", "moderate", 88), reason=" COPD, usual 89 ")
     await put(ward, "doctor", one("spo2_low", "moderate", 87), spo2Scale=2, reason="blood gas")

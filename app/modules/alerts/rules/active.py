@@ -12,8 +12,8 @@ import structlog
 from app.core.clock import Clock
 from app.core.metrics import Metrics
 from app.modules.alerts.rules.book import RuleBook
-from app.modules.alerts.rules.checks import Sign
 from app.modules.alerts.rules.file import RulesFileError, load_rules, read_text
+from app.modules.alerts.rules.possible import Sign
 
 _log = structlog.get_logger(__name__)
 

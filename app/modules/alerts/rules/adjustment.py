@@ -11,8 +11,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.modules.alerts.lifecycle import Tier
-from app.modules.alerts.rules.book import Condition, LevelsOutOfOrder, LimitKey, RuleBook
+from app.modules.alerts.rules.book import (
+    Condition,
+    LevelsOutOfOrder,
+    LimitKey,
+    NoWayBack,
+    RuleBook,
+    check_way_back,
+    crossings,
+)
 from app.modules.alerts.rules.criteria import Direction, Limit
+from app.modules.alerts.rules.possible import Sign
 
 
 class Layer(StrEnum):
@@ -90,8 +99,18 @@ def adjustable_limits(book: RuleBook) -> tuple[Adjustable, ...]:
     return tuple(it for condition in book.conditions for it in _adjustable(condition))
 
 
-def lay_over(book: RuleBook, *, unit: Iterable[Adjustment] = (), patient: Iterable[Adjustment] = ()) -> Adjusted:
-    """The limits in force: the patient's where there is one that fits, else the unit's, else the rules'."""
+def lay_over(
+    book: RuleBook,
+    *,
+    unit: Iterable[Adjustment] = (),
+    patient: Iterable[Adjustment] = (),
+    signs: Mapping[str, Sign] | None = None,
+) -> Adjusted:
+    """The limits in force: the patient's where there is one that fits, else the unit's, else the rules'.
+
+    Args:
+        signs: between what values lie; without it, a limit from which none is back is not noticed.
+    """
     known = {it.key: it for it in adjustable_limits(book)}
     fitting: dict[Layer, dict[str, list[Adjustment]]] = {Layer.UNIT: {}, Layer.PATIENT: {}}
     passed_over = []
@@ -102,16 +121,47 @@ def lay_over(book: RuleBook, *, unit: Iterable[Adjustment] = (), patient: Iterab
                 fitting[layer].setdefault(adjustment.condition, []).append(adjustment)
             else:
                 passed_over.append(PassedOver(adjustment, layer, problem))
-    in_force = []
+    crossed: dict[tuple[str, Layer], str] = {}
+    while True:
+        in_force, left_out = _lay_over_each(book, fitting, crossed, signs or {})
+        if not (found := _crossed(book, in_force)):
+            return Adjusted(tuple(in_force), (*passed_over, *left_out))
+        crossed |= found
+
+
+def _lay_over_each(
+    book: RuleBook,
+    fitting: Mapping[Layer, Mapping[str, list[Adjustment]]],
+    crossed: Mapping[tuple[str, Layer], str],
+    signs: Mapping[str, Sign],
+) -> tuple[list[InForce], list[PassedOver]]:
+    in_force, passed_over = [], []
     for condition in book.conditions:
-        of_unit = fitting[Layer.UNIT].get(condition.name, [])
-        of_patient = fitting[Layer.PATIENT].get(condition.name, [])
-        laid, left_out = _lay_over_one(condition, of_unit, of_patient)
+        layers = {layer: of_layer.get(condition.name, []) for layer, of_layer in fitting.items()}
+        refused = {layer: problem for (name, layer), problem in crossed.items() if name == condition.name}
+        laid, left_out = _lay_over_one(condition, layers, refused, signs)
         passed_over += left_out
         for it in _adjustable(condition):
             limit, layer = laid.get(it.key, (it.limit, Layer.RULES))
             in_force.append(InForce(it, limit, layer))
-    return Adjusted(tuple(in_force), tuple(passed_over))
+    return in_force, passed_over
+
+
+def _crossed(book: RuleBook, in_force: Iterable[InForce]) -> dict[tuple[str, Layer], str]:
+    """The layers, and why, that have to give way so that a value is normal: rather the unit's than the patient's."""
+    set_by_people = [it for it in in_force if it.layer is not Layer.RULES]
+    limits = {it.of.key: it.limit for it in set_by_people}
+    if not limits:
+        return {}
+    conditions = [condition.with_limits(limits) for condition in book.conditions]
+    for _, error in crossings((condition.name, condition.levels) for condition in conditions):
+        sides = {(name, limit.vital_type, limit.direction, limit.limit) for name, limit in (error.low, error.high)}
+        ours = [it for it in set_by_people if (it.of.condition, it.of.vital_type, it.of.direction, it.limit) in sides]
+        layers = {it.layer for it in ours}
+        giving_way = Layer.UNIT if Layer.UNIT in layers else Layer.PATIENT
+        if ours:
+            return {(it.of.condition, it.layer): str(error) for it in ours if it.layer is giving_way}
+    return {}
 
 
 def _adjustable(condition: Condition) -> list[Adjustable]:
@@ -133,24 +183,32 @@ def _misfit(adjustment: Adjustment, of: Adjustable | None) -> str | None:
 
 
 def _lay_over_one(
-    condition: Condition, of_unit: Sequence[Adjustment], of_patient: Sequence[Adjustment]
+    condition: Condition,
+    layers: Mapping[Layer, Sequence[Adjustment]],
+    refused: Mapping[Layer, str],
+    signs: Mapping[str, Sign],
 ) -> tuple[Mapping[LimitKey, tuple[float, Layer]], list[PassedOver]]:
-    """As much as fits together, and rather the patient's than the unit's; and what had to be left out."""
-    layers = {
-        Layer.UNIT: {it.key: (it.limit, Layer.UNIT) for it in of_unit},
-        Layer.PATIENT: {it.key: (it.limit, Layer.PATIENT) for it in of_patient},
-    }
+    """As much as fits together, and rather the patient's than the unit's; and what had to be left out.
+
+    Args:
+        layers: the unit's before the patient's.
+        refused: layers that do not fit other conditions, and why.
+    """
     problem = ""
     for kept in ((Layer.UNIT, Layer.PATIENT), (Layer.PATIENT,), (Layer.UNIT,), ()):
-        laid = {key: value for layer in kept for key, value in layers[layer].items()}
+        if not refused.keys().isdisjoint(kept):
+            continue
+        laid = {it.key: (it.limit, layer) for layer in kept for it in layers[layer]}
         try:
-            condition.with_limits({key: limit for key, (limit, _) in laid.items()})
-        except LevelsOutOfOrder as error:
+            adjusted = condition.with_limits({key: limit for key, (limit, _) in laid.items()})
+            if laid:
+                check_way_back(adjusted, signs)
+        except (LevelsOutOfOrder, NoWayBack) as error:
             problem = problem or str(error)
             continue
         left_out = [
-            PassedOver(it, layer, problem)
-            for layer, adjustments in ((Layer.UNIT, of_unit), (Layer.PATIENT, of_patient))
+            PassedOver(it, layer, refused.get(layer, problem))
+            for layer, adjustments in layers.items()
             for it in adjustments
             # One of the unit that the patient's covers would not hold in any case.
             if layer not in kept and (layer is Layer.PATIENT or it.key not in laid)

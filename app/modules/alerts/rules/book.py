@@ -5,7 +5,7 @@ A *condition* (say `spo2_low`) has levels: the further out, the worse the tier, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -15,6 +15,7 @@ from typing import Final
 from app.modules.alerts.lifecycle import Kind, Plan, Tier
 from app.modules.alerts.rules.chart import Chart, Kept, Series
 from app.modules.alerts.rules.criteria import Combination, Criterion, Direction, Limit, Reach
+from app.modules.alerts.rules.possible import Possible, Sign
 from app.modules.alerts.rules.timing import AT_ONCE, Timing
 
 #: The limit of a condition at one tier, where it is not the one of the rules file.
@@ -93,7 +94,8 @@ class Condition:
             LevelsOutOfOrder: a worse tier could not be reached any more.
         """
         levels = tuple(_with_limit(self.name, level, limits) for level in self.levels)
-        check_order(self.name, levels)
+        for mistake in order_mistakes(self.name, levels):
+            raise mistake
         return replace(self, levels=levels)
 
 
@@ -115,7 +117,19 @@ class LimitsCrossed(ValueError):
         super().__init__(
             f"no value would be normal: `{low[0]}` alarms below {low[1].limit:g}, `{high[0]}` above {high[1].limit:g}"
         )
-        self.conditions = low[0], high[0]
+        self.low, self.high = low, high
+
+    @property
+    def conditions(self) -> tuple[str, str]:
+        return self.low[0], self.high[0]
+
+
+class NoWayBack(ValueError):
+    """No value would be far enough within the limits of a condition: its alarm would never end."""
+
+    def __init__(self, condition: str, hysteresis: float, problem: str) -> None:
+        super().__init__(f"with a hysteresis of {hysteresis:g} {problem}")
+        self.condition = condition
 
 
 @dataclass(frozen=True)
@@ -168,10 +182,13 @@ class RuleBook:
 
         Raises:
             LevelsOutOfOrder: a worse tier could not be reached any more.
+            LimitsCrossed: no value of a sign would be normal.
         """
         if not limits:
             return self
         conditions = [condition.with_limits(limits) for condition in self.conditions]
+        for _, crossed in crossings((condition.name, condition.levels) for condition in conditions):
+            raise crossed
         return replace(self, conditions=with_thresholds(conditions))
 
 
@@ -187,44 +204,83 @@ def worst_first(levels: list[Level]) -> tuple[Level, ...]:
     return tuple(sorted(levels, key=lambda level: _TIERS.index(level.tier), reverse=True))
 
 
-def check_order(name: str, levels: tuple[Level, ...]) -> None:
-    """Make sure that of limits of the same kind on one side of one vital sign, the worse lie further out.
+def order_mistakes(name: str, levels: tuple[Level, ...]) -> Iterator[LevelsOutOfOrder]:
+    """Every limit that does not lie further out than those of milder tiers: of the same kind, on the same side.
 
     Args:
         levels: worst tier first.
-
-    Raises:
-        LevelsOutOfOrder: one does not.
     """
-    milder: dict[tuple[object, ...], tuple[Tier, Reach]] = {}
+    furthest: dict[tuple[object, ...], tuple[Tier, Reach]] = {}
     for level in reversed(levels):
-        for reach in level.criterion.reaches:
-            tier, known = milder.setdefault(reach.of, (level.tier, reach))
-            if tier is not level.tier and not reach.direction.violates(reach.limit, known.limit):
-                raise LevelsOutOfOrder(name, level.tier, reach, tier, known)
-            milder[reach.of] = level.tier, reach
+        for of, reach in _nearest(level.criterion.reaches).items():
+            tier, known = furthest.setdefault(of, (level.tier, reach))
+            if reach.direction.violates(reach.limit, known.limit):
+                furthest[of] = level.tier, reach
+            elif tier is not level.tier:
+                yield LevelsOutOfOrder(name, level.tier, reach, tier, known)
 
 
-def check_gap(conditions: Iterable[tuple[str, tuple[Level, ...]]]) -> None:
-    """Make sure that the limits of each vital sign leave values between them.
+def _nearest(reaches: Iterable[Reach]) -> dict[tuple[object, ...], Reach]:
+    """Of those of the same kind, the one that is enough."""
+    found: dict[tuple[object, ...], Reach] = {}
+    for reach in reaches:
+        known = found.setdefault(reach.of, reach)
+        if reach.direction.violates(known.limit, reach.limit):
+            found[reach.of] = reach
+    return found
+
+
+def crossings(conditions: Iterable[tuple[str, tuple[Level, ...]]]) -> Iterator[tuple[int, LimitsCrossed]]:
+    """Limits of one vital sign that leave no value between them, with the place of the condition that adds to them.
 
     Args:
         conditions: the name and the levels of each.
-
-    Raises:
-        LimitsCrossed: of one sign they do not.
     """
     inmost: dict[str, dict[Direction, tuple[str, Limit]]] = {}
-    for name, levels in conditions:
+    for place, (name, levels) in enumerate(conditions):
+        own: dict[str, dict[Direction, tuple[str, Limit]]] = {}
         for limit in chain.from_iterable(_limits_of(level.criterion) for level in levels):
-            sides = inmost.setdefault(limit.vital_type, {})
-            known = sides.get(limit.direction)
-            if known is None or limit.direction.violates(known[1].limit, limit.limit):
-                sides[limit.direction] = name, limit
-    for sides in inmost.values():
-        low, high = sides.get(Direction.BELOW), sides.get(Direction.ABOVE)
-        if low is not None and high is not None and low[1].limit > high[1].limit:
-            raise LimitsCrossed(low, high)
+            for sides in (own, inmost):
+                known = sides.setdefault(limit.vital_type, {}).get(limit.direction)
+                if known is None or limit.direction.violates(known[1].limit, limit.limit):
+                    sides[limit.vital_type][limit.direction] = name, limit
+        for vital_type, ours in own.items():
+            pairs = {
+                (low, high)
+                for lows, highs in ((ours, inmost[vital_type]), (inmost[vital_type], ours))
+                if (low := lows.get(Direction.BELOW)) and (high := highs.get(Direction.ABOVE))
+            }
+            for low, high in sorted(pairs, key=lambda pair: (pair[0][1].limit, pair[1][1].limit)):
+                if low[1].limit > high[1].limit:
+                    yield place, LimitsCrossed(low, high)
+
+
+def check_way_back(condition: Condition, signs: Mapping[str, Sign]) -> None:
+    """Make sure that some values are normal again.
+
+    Raises:
+        NoWayBack: with the hysteresis of the condition none are.
+    """
+    if stuck := way_back_mistake(condition.levels, condition.clearing.hysteresis, signs):
+        raise NoWayBack(condition.name, condition.clearing.hysteresis, stuck)
+
+
+def way_back_mistake(levels: Sequence[Level], hysteresis: float, signs: Mapping[str, Sign]) -> str | None:
+    """Why no values are within every limit by this margin, if none are; of one level rather than of all together."""
+    for some in (*((level,) for level in levels), levels):
+        possible = Possible(signs)
+        if not possible.at_once([possible.is_back(level.criterion, hysteresis) for level in some]):
+            return _why_not_back(possible, some)
+    return None
+
+
+def _why_not_back(possible: Possible, levels: Sequence[Level]) -> str:
+    names = " or ".join(f"`{it.of}`" for it in sorted(possible.excluded, key=lambda it: it.of) if it.is_value)
+    if names:
+        return f"no value of {names} would be normal again"
+    asked = {(it.of, *it.what) for it in possible.excluded}
+    limits = [reach.limit for level in levels for reach in level.criterion.reaches if reach.of in asked]
+    return "it would never be back" + (f": `when` asks for no more than {min(limits):g}" if limits else "")
 
 
 def _limits_of(criterion: Criterion) -> tuple[Limit, ...]:

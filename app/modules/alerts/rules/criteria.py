@@ -147,7 +147,11 @@ class Limit(_OfTheMoment):
 
     def is_back(self, view: View, hysteresis: float) -> bool:
         value = view.value(self.vital_type, self.max_age)
-        return value is None or self._beyond(value) <= -hysteresis
+        return value is None or self.is_within(value, hysteresis)
+
+    def is_within(self, value: float, hysteresis: float) -> bool:
+        """Whether a value is on the right side, by this margin."""
+        return self._beyond(value) <= -hysteresis
 
     def describe(self, view: View) -> tuple[str, ...]:
         return (f"{self.vital_type} {self.direction} {self.limit:g}",)

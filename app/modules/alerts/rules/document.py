@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
 from pydantic import (
     BaseModel,
@@ -14,7 +14,6 @@ from pydantic import (
     Tag,
     WithJsonSchema,
     field_validator,
-    model_validator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -245,10 +244,15 @@ _KINDS: Final = (
 TAGS: Final = frozenset(f"when {kind}" for kind in _KINDS)
 
 
-def _kind_of(written: Any) -> str | None:
+def kind_of(written: Any) -> str | None:
     """The one key that says what a criterion is; none where that is not clear."""
     found = [kind for kind in _KINDS if isinstance(written, dict) and kind in written]
-    return f"when {found[0]}" if len(found) == 1 else None
+    return found[0] if len(found) == 1 else None
+
+
+def _tag_of(written: Any) -> str | None:
+    kind = kind_of(written)
+    return f"when {kind}" if kind else None
 
 
 When = Annotated[
@@ -264,7 +268,7 @@ When = Annotated[
     | Annotated[All, Tag("when all")]
     | Annotated[AnyOf, Tag("when any")],
     Discriminator(
-        _kind_of,
+        _tag_of,
         custom_error_type="unclear_criterion",
         custom_error_message=f"say what must hold with exactly one of {', '.join(_KINDS)}",
     ),
@@ -290,12 +294,6 @@ class LevelOf(_Part):
     burden: Positive | None = Field(
         None, description="Magnitude × duration, in the unit times seconds, from which on it counts."
     )
-
-    @model_validator(mode="after")
-    def _has_a_magnitude(self) -> Self:
-        if self.burden is not None and isinstance(self.when, All | AnyOf | Silence):
-            raise ValueError("`burden` is of one limit: `all`, `any` and `noReadingForSeconds` have no magnitude")
-        return self
 
     def built(self, vital_type: str) -> Level:
         repeated = self.repeated
@@ -332,14 +330,6 @@ class ConditionOf(_Part):
     kind: Annotated[Kind, Field(strict=False)] = Kind.PHYSIOLOGICAL
     levels: Annotated[list[LevelOf], Field(min_length=1, max_length=3)]
     clear: Clear = Clear()
-
-    @model_validator(mode="after")
-    def _tiers_once(self) -> Self:
-        tiers = [level.tier for level in self.levels]
-        for tier in tiers:
-            if tiers.count(tier) > 1:
-                raise ValueError(f"the tier `{tier}` stands there twice")
-        return self
 
     def built(self) -> Condition:
         levels = worst_first([level.built(self.vital_type) for level in self.levels])

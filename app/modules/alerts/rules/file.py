@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from app.modules.alerts.lifecycle import Tier
 from app.modules.alerts.rules import document
 from app.modules.alerts.rules.book import RuleBook, with_thresholds
-from app.modules.alerts.rules.checks import Sign, mistakes_of
+from app.modules.alerts.rules.checks import mistakes_of
 from app.modules.alerts.rules.places import Path as JSONPath
 from app.modules.alerts.rules.places import lines_of, write_path
+from app.modules.alerts.rules.possible import Sign
 
 #: Of a whole number; the longest that a file could need has five.
 MOST_DIGITS = 100

@@ -17,7 +17,14 @@ from app.modules.alerts.rules.adjustment import (
     adjustable_limits,
     lay_over,
 )
-from app.modules.alerts.rules.book import LevelsOutOfOrder, LimitKey, LimitsCrossed, RuleBook, check_gap
+from app.modules.alerts.rules.book import (
+    LevelsOutOfOrder,
+    LimitKey,
+    LimitsCrossed,
+    NoWayBack,
+    RuleBook,
+    check_way_back,
+)
 from app.modules.alerts.rules.criteria import Direction
 
 __all__ = [
@@ -32,11 +39,12 @@ __all__ = [
     "LevelsOutOfOrder",
     "LimitKey",
     "LimitsCrossed",
+    "NoWayBack",
     "PassedOver",
     "RuleBook",
     "Tier",
     "adjustable_limits",
-    "check_gap",
+    "check_way_back",
     "lay_over",
 ]
 

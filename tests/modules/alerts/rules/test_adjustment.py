@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from app.modules.alerts.lifecycle import Tier
 from app.modules.alerts.rules.adjustment import Adjusted, Adjustment, Layer, adjustable_limits, lay_over
-from app.modules.alerts.rules.book import LimitKey
+from app.modules.alerts.rules.book import LimitKey, check_way_back, crossings
 from app.modules.alerts.rules.criteria import Direction, Limit
 from app.modules.alerts.rules.file import load_rules, parse_rules
+from app.modules.vitals.signs import NUMERICS
 
 SHIPPED = load_rules()
 KNOWN = {it.key: it for it in adjustable_limits(SHIPPED)}
@@ -131,3 +132,61 @@ def test_what_the_rules_no_longer_have_or_have_on_the_other_side_is_told_with_it
         (stored[2], "it was set for respiratory_rate below a limit, which this is no longer"),
         (stored[3], "the rules have no such limit any more"),
     ]
+
+
+LOW, HIGH = ("heart_rate_low", Tier.MODERATE), ("heart_rate_high", Tier.MODERATE)
+
+
+def crossed(low: float, high: float) -> str:
+    return (
+        f"no value would be normal: `heart_rate_low` alarms below {low:g}, `heart_rate_high` above {high:g}"
+    )  # fmt: skip
+
+
+def test_where_limits_of_the_unit_and_of_the_patient_cross_the_patients_hold() -> None:
+    """Fails when only tiers of one condition are compared (checked so): each layer is in order by itself."""
+    adjusted = lay_over(SHIPPED, unit=[adjustment(LOW, 110)], patient=[adjustment(HIGH, 100)])
+    assert (laid(adjusted)[LOW], laid(adjusted)[HIGH]) == ((50, Layer.RULES), (100, Layer.PATIENT))
+    (out,) = adjusted.passed_over
+    assert (out.adjustment.key, out.layer, out.reason) == (LOW, Layer.UNIT, crossed(110, 100))
+
+
+def test_limits_of_one_layer_that_cross_are_both_passed_over_and_the_rest_of_it_holds() -> None:
+    """None of two that contradict each other is more right."""
+    patient = [adjustment(LOW, 110), adjustment(HIGH, 100), adjustment(SPO2, 88)]
+    adjusted = lay_over(SHIPPED, unit=[adjustment(HIGH, 130)], patient=patient)
+    assert adjusted.limits == {SPO2: 88, HIGH: 130}
+    assert sorted(left_out(adjusted)) == [(HIGH, Layer.PATIENT), (LOW, Layer.PATIENT)]
+    assert {it.reason for it in adjusted.passed_over} == {crossed(110, 100)}
+
+
+def test_a_limit_that_crosses_one_of_the_rules_is_passed_over() -> None:
+    adjusted = lay_over(SHIPPED, patient=[adjustment(LOW, 121)])
+    assert (adjusted.limits, left_out(adjusted)) == ({}, [(LOW, Layer.PATIENT)])
+
+
+def test_a_limit_from_which_no_value_would_be_back_is_passed_over() -> None:
+    adjusted = lay_over(SHIPPED, unit=[adjustment(SPO2, 99.5)], patient=[adjustment(CRITICAL_SPO2, 82)], signs=NUMERICS)
+    assert adjusted.limits == {CRITICAL_SPO2: 82}
+    assert [(it.adjustment.key, it.reason) for it in adjusted.passed_over] == [
+        (SPO2, "with a hysteresis of 1 no value of `spo2` would be normal again")
+    ]
+
+
+far_layers = st.dictionaries(st.sampled_from(sorted(KNOWN)), st.integers(-120, 120)).map(
+    lambda chosen: [adjustment(key, KNOWN[key].limit + by) for key, by in chosen.items()]
+)
+
+
+@given(unit=far_layers, patient=far_layers)
+def test_whatever_is_set_each_sign_has_values_that_are_normal(
+    unit: list[Adjustment], patient: list[Adjustment]
+) -> None:
+    adjusted = lay_over(SHIPPED, unit=unit, patient=patient, signs=NUMERICS)
+    book = SHIPPED.with_limits(adjusted.limits)
+    assert not list(crossings((condition.name, condition.levels) for condition in book.conditions))
+    for condition in book.conditions:
+        check_way_back(condition, NUMERICS)
+    told = set(left_out(adjusted))
+    for it in patient:
+        assert (laid(adjusted)[it.key] == (it.limit, Layer.PATIENT)) is not ((it.key, Layer.PATIENT) in told)

@@ -83,7 +83,7 @@ def step(changed: Document) -> Document:
         (lambda it: level(it, 1).update(when={"news2Single": 4}), None, "when.news2Single", "equal to 3"),
         (lambda it: level(it, 1).update(when={"all": [{"above": 1}]}), None, "when.all", "at least 2"),
         (
-            lambda it: level(it, 1).update(when={"any": [{"above": 1}, {"all": [{"below": 2}, {"under": 1}]}]}),
+            lambda it: level(it, 1).update(when={"any": [{"above": 190}, {"all": [{"below": 2}, {"under": 1}]}]}),
             None,
             "conditions[0].levels[1].when.any[1].all[1]",
             "exactly one of",
