@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from app.modules.alerts.lifecycle import Tier
 from app.modules.alerts.rules import document
 from app.modules.alerts.rules.book import RuleBook, with_thresholds
-from app.modules.alerts.rules.checks import mistakes_of
+from app.modules.alerts.rules.checks import Found, mistakes_of
+from app.modules.alerts.rules.places import MOST_DIGITS, Layout, layout_of, without_halves, write_path
 from app.modules.alerts.rules.places import Path as JSONPath
-from app.modules.alerts.rules.places import lines_of, write_path
 from app.modules.alerts.rules.possible import Sign
 
-#: Of a whole number; the longest that a file could need has five.
-MOST_DIGITS = 100
+_NO_SUCH_FIELD: Final = "there is no such field here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,24 @@ def parse_rules(text: bytes, *, signs: Mapping[str, Sign] | None = None, name: s
 
 def _parse(text: bytes, signs: Mapping[str, Sign] | None) -> RuleBook:
     written, values = _read_json(text)
-    lines = lines_of(written)
-    mistakes = [_mistake(lines, path, advice) for path, advice in mistakes_of(values, signs)]
+    layout = layout_of(written)
+    faults = [_mistake(fault.line, fault.path, fault.problem) for fault in layout.faults]
+    if layout.is_too_deep:
+        raise RulesFileError(_in_order(faults))
+    found = list(mistakes_of(values, signs))
+    rules = None
     try:
         rules = document.RulesFile.model_validate(values)
     except ValidationError as error:
-        raise RulesFileError(_in_order([*_explained(error, lines), *mistakes])) from None
-    if mistakes:
-        raise RulesFileError(_in_order(mistakes))
+        found = [*_explained(error), *found]
+    unread = {fault.path for fault in layout.faults if fault.is_number}
+    mistakes = [
+        _mistake(_line_of(path, layout), path, advice)
+        for path, advice in found
+        if path not in unread or advice == _NO_SUCH_FIELD
+    ]
+    if rules is None or faults or mistakes:
+        raise RulesFileError(_in_order([*faults, *mistakes]))
     return RuleBook(
         conditions=with_thresholds([condition.built() for condition in rules.conditions]),
         plans={tier: getattr(rules.tiers, tier).built() for tier in Tier},
@@ -116,28 +126,18 @@ def _in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
 
 
 def _read_json(text: bytes) -> tuple[str, Any]:
-    def without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise RulesFileError([Mistake(_line_of_repetition(written, twice), "", f"`{twice}` stands there twice")])
-        return dict(pairs)
+    """The text, and its values; a number that is none, or that is too long to be read, is NaN, which no field takes."""
 
-    def no_constant(word: str) -> Any:
-        line = written[: written.index(word)].count("\n") + 1
-        raise RulesFileError([Mistake(line, "", f"{word} is no number that JSON knows")])
+    def whole_number(digits: str) -> float:
+        return int(digits) if len(digits) <= MOST_DIGITS else nan
 
-    def whole_number(digits: str) -> int:
-        # Python refuses to read some that are longer yet, and says no place.
-        if len(digits) > MOST_DIGITS:
-            line = written[: written.index(digits)].count("\n") + 1
-            raise RulesFileError([Mistake(line, "", f"this number has more than {MOST_DIGITS} digits")])
-        return int(digits)
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {without_halves(key): value for key, value in pairs}
 
     try:
         written = text.decode("utf-8-sig")
         return written, json.loads(
-            written, object_pairs_hook=without_repetition, parse_constant=no_constant, parse_int=whole_number
+            written, object_pairs_hook=members, parse_constant=lambda _: nan, parse_int=whole_number
         )
     except UnicodeDecodeError as error:
         line = text[: error.start].count(b"\n") + 1
@@ -150,26 +150,31 @@ def _read_json(text: bytes) -> tuple[str, Any]:
         raise RulesFileError([Mistake(1, "", "this is nested too deeply")]) from None
 
 
-def _line_of_repetition(written: str, name: str) -> int:
-    """About where a name stands that an object has twice: where it is used last."""
-    return written[: written.rindex(json.dumps(name, ensure_ascii=False))].count("\n") + 1
-
-
-def _explained(error: ValidationError, lines: Mapping[JSONPath, int]) -> Iterator[Mistake]:
+def _explained(error: ValidationError) -> Found:
     for found in error.errors(include_url=False, include_input=False):
         path = tuple(step for step in found["loc"] if step not in document.TAGS)
         advice = found["msg"].removeprefix("Value error, ")
         if found["type"] == "missing":
             path, advice = path[:-1], f"`{path[-1]}` is needed here"
         elif found["type"] == "extra_forbidden":
-            advice = "there is no such field here"
+            advice = _NO_SUCH_FIELD
         elif found["type"] == "model_type":
             advice = "this must be an object: {…}"
         elif found["type"] == "string_pattern_mismatch":
             advice = "use 1 to 64 of A-Z a-z 0-9 . _ : -"
-        yield _mistake(lines, path, advice[0].lower() + advice[1:])
+        yield path, advice[0].lower() + advice[1:]
 
 
-def _mistake(lines: Mapping[JSONPath, int], path: JSONPath, advice: str) -> Mistake:
-    known = next(path[:length] for length in range(len(path), -1, -1) if path[:length] in lines or not length)
-    return Mistake(lines.get(known, 1), write_path(path), advice)
+def _line_of(path: JSONPath, layout: Layout) -> int:
+    """Of what is not there, the line of what it is missing from."""
+    known = next(path[:length] for length in range(len(path), -1, -1) if path[:length] in layout.lines or not length)
+    return layout.lines.get(known, 1)
+
+
+def _mistake(line: int, path: JSONPath, advice: str) -> Mistake:
+    return Mistake(line, _on_one_line(write_path(path)), _on_one_line(advice))
+
+
+def _on_one_line(text: str) -> str:
+    """With everything that no terminal or log can show, such as the end of a line, as JSON writes it."""
+    return "".join(it if it.isprintable() else json.dumps(it)[1:-1] for it in text)

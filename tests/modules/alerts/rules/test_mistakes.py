@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.modules.alerts.rules.checks import RESERVED_NAMES
@@ -181,16 +181,57 @@ def test_every_mistake_is_told_in_the_order_of_the_file() -> None:
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        (b'{\n"a": 1,\n"a": 2}', Mistake(3, "", "`a` stands there twice")),
-        (b'{\n"a": ' + b"1" * 5000 + b"}", Mistake(2, "", "this number has more than 100 digits")),
-        (b'{\n"a": NaN}', Mistake(2, "", "NaN is no number that JSON knows")),
         (b'{\n"a": "\xff"}', Mistake(2, "", "this is not UTF-8")),
+        (
+            b'{\n"a": 1,}',
+            Mistake(2, "", "this is not JSON: Expecting property name enclosed in double quotes, column 8"),
+        ),
+        (b"[\n" * 150 + b"]" * 150, Mistake(101, "[0]" * 100, "this is nested too deeply")),
+        (b"[" * 100_000, Mistake(1, "", "this is nested too deeply")),
     ],
 )
-def test_what_no_json_may_hold_is_told_with_its_line(text: bytes, mistake: Mistake) -> None:
+def test_what_is_no_json_is_told_with_its_line(text: bytes, mistake: Mistake) -> None:
     with pytest.raises(RulesFileError) as refused:
         parse_rules(text)
     assert refused.value.mistakes == (mistake,)
+
+
+def test_what_no_json_may_hold_is_told_where_it_stands_and_the_rest_is_looked_at() -> None:
+    text = json.dumps(document(), indent=1)
+    text = text.replace('"maxReadingAgeSeconds": 60', '"maxReadingAgeSeconds": ' + "1" * 5000)
+    text = text.replace('"above": 120', '"above": NaN').replace('"below": 40', '"below": 40, "below": 999')
+    text = text.replace('"samples": 3', '"samples": -Infinity, "colour": NaN')
+
+    with pytest.raises(RulesFileError) as refused:
+        parse_rules(text.encode(), signs=NUMERICS)
+
+    lines = text.splitlines()
+    assert [(lines[it.line - 1].strip().partition(":")[0], it.place, it.advice) for it in refused.value.mistakes] == [
+        ('"maxReadingAgeSeconds"', "maxReadingAgeSeconds", "this number has more than 100 digits"),
+        ('"above"', "conditions[0].levels[0].when.above", "NaN is no number that JSON knows"),
+        ('"samples"', "conditions[0].levels[1].samples", "-Infinity is no number that JSON knows"),
+        ('"samples"', "conditions[0].levels[1].colour", "NaN is no number that JSON knows"),
+        ('"samples"', "conditions[0].levels[1].colour", "there is no such field here"),
+        ('"levels"', "conditions[1].levels", "no value would be normal: `heart_rate_low` alarms below 999, "
+         "`heart_rate_high` above 180"),
+        ('"below"', "conditions[1].levels[0].when.below", "`below` stands there twice"),
+        ('"below"', "conditions[1].levels[0].when.below", "`heart_rate` is between 0 and 350 /min: it is always below "
+         "999"),
+    ]  # fmt: skip
+
+
+def test_whatever_a_key_or_a_name_is_its_mistake_is_told_on_one_line() -> None:
+    wrong = document()
+    wrong["a\nb\ud800"] = 1
+    for it in wrong["conditions"]:
+        it["name"] = "\x1b[2J\u2028"
+
+    with pytest.raises(RulesFileError) as refused:
+        parse_rules(json.dumps(wrong).encode())
+
+    assert {mistake.place for mistake in refused.value.mistakes} >= {"a\\nb\\ud800"}
+    assert all(str(mistake).isprintable() and str(mistake).encode() for mistake in refused.value.mistakes)
+    assert any(it.advice == "`\\u001b[2J\\u2028` is used twice" for it in refused.value.mistakes)
 
 
 @pytest.mark.parametrize(
@@ -229,6 +270,9 @@ def told(*changes: Change) -> list[tuple[str, str]]:
 def condition(changed: Document, **fields: Any) -> None:
     """Change the first of the conditions, which has `heart_rate` above 120 and 180."""
     changed["conditions"][0].update(fields)
+
+
+RESPIRING_FAST: Document = {"vitalType": "respiratory_rate", "above": 24}
 
 
 def levels(*whens: Document) -> list[Document]:
@@ -328,6 +372,57 @@ def levels(*whens: Document) -> list[Document]:
             "conditions[0].clear.hysteresis",
             "`when` asks for no more than 5",
         ),
+        *(
+            (lambda it, when=when: condition(it, levels=levels(when)), f"conditions[0].levels[0].when.{place}", advice)
+            for when, place, advice in (
+                ({"all": [{"below": 80}, {"above": 90}]}, "all", "never hold at once: no value of `heart_rate` is"),
+                ({"all": [{"below": 80}, {"above": 80}]}, "all", "never hold at once: no value of `heart_rate` is"),
+                ({"all": [{"below": 80}, {"all": [{"above": 90}, RESPIRING_FAST]}]}, "all", "no value of `heart_rate`"),
+                ({"all": [{"outside": [60, 90]}, {"above": 65}, {"below": 85}]}, "all", "no value of `heart_rate` is"),
+                ({"all": [{"rise": 30, "withinSeconds": 60}, {"below": 20}]}, "all", "no value of `heart_rate` is"),
+                (
+                    {"any": [{"above": 190}, {"all": [{"outside": [60, 90]}, {"any": [{"above": 65}, {"above": 70}]},
+                                                      {"below": 85}]}]},
+                    "any[1].all",
+                    "no value of `heart_rate` is within all of them",
+                ),
+                (
+                    {"all": [{"noReadingForSeconds": 600}, {"below": 90}]},
+                    "all",
+                    "never hold at once: after such a silence no value of `heart_rate` counts any more",
+                ),
+                ({"all": [{"noReadingForSeconds": 60}, {"below": 90, "maxAgeSeconds": 60}]}, "all", "such a silence"),
+                (
+                    {"all": [{"noReadingForSeconds": 60}, {"fall": 9, "withinSeconds": 60}]},
+                    "all",
+                    "after such a silence",
+                ),
+            )
+        ),
+        (
+            lambda it: condition(
+                it, vitalType="spo2", unit="%", levels=levels({"all": [{"below": 92}, RESPIRING_FAST]}),
+                clear={"hysteresis": 30}
+            ),
+            "conditions[0].clear.hysteresis",
+            "with this no value of `respiratory_rate` or `spo2` would be normal again",
+        ),
+        (
+            lambda it: condition(
+                it,
+                vitalType="spo2",
+                unit="%",
+                levels=levels({"any": [{"below": 80}, {"all": [{"below": 92}, {"news2Total": 5}]}]}),
+                clear={"hysteresis": 8.5},
+            ),
+            "conditions[0].clear.hysteresis",
+            "with this no value of `spo2` would be normal again",
+        ),
+        (
+            lambda it: condition(it, levels=levels({"any": [{"above": 50}, {"all": [{"below": 60}, {"below": 70}]}]})),
+            "conditions[0].levels",
+            "no value of `heart_rate` would be normal again",
+        ),
     ],
 )  # fmt: skip
 def test_what_could_never_be_met_or_never_end_is_refused(change: Change, place: str, advice: str) -> None:
@@ -347,6 +442,26 @@ def test_what_could_never_be_met_or_never_end_is_refused(change: Change, place: 
         {"levels": levels({"rise": 20, "withinSeconds": 9}, {"rise": 10, "withinSeconds": 2})},
         {"levels": levels({"all": [{"above": 60}, {"below": 90}]}), "clear": {"hysteresis": 40}},
         {"name": "asystole_suspected"},
+        {"name": "lead_offset"},
+        {"levels": levels({"all": [{"below": 90}, {"above": 80}]})},
+        {"levels": levels({"all": [{"noReadingForSeconds": 299}, {"below": 90}]})},
+        {"levels": levels({"all": [{"noReadingForSeconds": 600}, RESPIRING_FAST]})},
+        {"levels": levels({"all": [{"noReadingForSeconds": 600}, {"below": 90, "maxAgeSeconds": 601}]})},
+        {"levels": levels({"any": [{"noReadingForSeconds": 600}, {"above": 150}]})},
+        {"levels": levels({"all": [{"outside": [60, 90]}, {"above": 65}]})},
+        {"levels": levels({"all": [{"rise": 30, "withinSeconds": 60}, {"below": 31}]})},
+        {"levels": levels({"all": [{"change": 30, "withinSeconds": 60}, {"below": 20}]})},
+        {"levels": levels({"all": [{"above": 100}, RESPIRING_FAST]}), "clear": {"hysteresis": 24}},
+        {"levels": levels({"all": [{"news2Total": 5}, {"above": 100}]}), "clear": {"hysteresis": 60}},
+        {"levels": levels({"any": [{"above": 100}, {"above": 120}]}, {"above": 110})},
+        {
+            "vitalType": "temperature",
+            "unit": "Cel",
+            "levels": levels({"outside": [36, 38]}),
+            "clear": {"hysteresis": 1},
+        },
+        {"vitalType": "consciousness", "unit": "", "levels": levels({"all": [{"above": 0}, {"below": 3}]})},
+        {"vitalType": "oxygen_supplement", "unit": "L/min", "levels": levels({"above": 0}, {"above": 10})},
     ],
 )
 def test_what_is_on_the_edge_is_right(fields: Document) -> None:
@@ -377,6 +492,96 @@ def test_what_entries_say_of_one_another_is_looked_at_whatever_else_is_wrong_wit
     ]
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            [
+                lambda it: condition(
+                    it, levels=levels({"outside": [50, 120]}, {"outside": [55, 110]}, {"outside": [60, 100]})
+                )
+            ],
+            [
+                ("conditions[0].levels", "the limit of `moderate` (55) must be below that of `slight` (50)"),
+                ("conditions[0].levels", "the limit of `moderate` (110) must be above that of `slight` (120)"),
+                ("conditions[0].levels", "the limit of `critical` (60) must be below that of `slight` (50)"),
+                ("conditions[0].levels", "the limit of `critical` (100) must be above that of `slight` (120)"),
+            ],
+        ),
+        (
+            [
+                lambda it: level(it, 1).update(when={"above": 110}),
+                lambda it: it["conditions"][1].update(levels=levels({"below": 115})),
+                lambda it: it["conditions"].append(
+                    it["conditions"][1] | {"name": "third", "levels": levels({"below": 130})}
+                ),
+            ],
+            [
+                ("conditions[0].levels", "the limit of `critical` (110) must be above that of `moderate` (120)"),
+                ("conditions[1].levels", "no value would be normal: `heart_rate_low` alarms below 115, "
+                 "`heart_rate_high` above 110"),
+                ("conditions[2].levels", "no value would be normal: `third` alarms below 130, "
+                 "`heart_rate_high` above 110"),
+            ],
+        ),
+        (
+            [
+                lambda it: condition(it, colour="red", clear={"hysteresis": 500, "samples": 0}),
+                lambda it: level(it, 1).update(tier="moderate", samples=0),
+                lambda it: it["conditions"][1].update(levels=levels({"all": [{"below": 40}, {"below": 30}]})),
+                lambda it: it["conditions"][1]["levels"][0].update(burden=5, colour="red"),
+            ],
+            [
+                ("conditions[0].clear.hysteresis", "with this no value of `heart_rate` would be normal again"),
+                ("conditions[0].clear.samples", "input should be greater than or equal to 1"),
+                ("conditions[0].colour", "there is no such field here"),
+                ("conditions[0].levels[1].samples", "input should be greater than or equal to 1"),
+                ("conditions[0].levels[1].tier", "the tier `moderate` stands there twice"),
+                ("conditions[1].levels[0].burden",
+                 "`burden` is of one limit: `all`, `any` and `noReadingForSeconds` have no magnitude"),
+                ("conditions[1].levels[0].colour", "there is no such field here"),
+            ],
+        ),
+        (
+            [
+                lambda it: it["conditions"].pop(),
+                lambda it: condition(
+                    it,
+                    vitalType="spo2",
+                    unit="%",
+                    levels=levels(
+                        {"any": [{"below": 90}, {"abov": 99}, {"below": 200}, {"below": -1, "colour": "red"}]}
+                    ),
+                ),
+            ],
+            [
+                ("conditions[0].levels[0].when.any[1]", "say what must hold with exactly one of above, below, outside, "
+                 "rise, fall, change, noReadingForSeconds, news2Total, news2Single, all, any"),
+                ("conditions[0].levels[0].when.any[2].below", "`spo2` is between 0 and 100 %: it is always below 200"),
+                ("conditions[0].levels[0].when.any[3].below", "`spo2` is between 0 and 100 %: it is never below -1"),
+                ("conditions[0].levels[0].when.any[3].colour", "there is no such field here"),
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_no_mistake_hides_another(changes: list[Change], expected: list[tuple[str, str]]) -> None:
+    assert sorted(told(*changes)) == sorted(expected)
+
+
+def test_what_cannot_be_read_is_not_taken_for_something_else() -> None:
+    """An unknown sign is not the condition's, and beside an unknown part an `all` may be back."""
+    assert [place for place, _ in told(
+        lambda it: level(it, 1).update(when={"any": [{"above": 190}, {"vitalType": 5, "below": 300}]}),
+        lambda it: it["conditions"][1].update(
+            vitalType=None, levels=levels({"all": [{"below": 300}, {"abov": 1}]}), clear={"hysteresis": 400}
+        ),
+    )] == [
+        "conditions[0].levels[1].when.any[1].vitalType",
+        "conditions[1].vitalType",
+        "conditions[1].levels[0].when.all[1]",
+    ]  # fmt: skip
+
+
 def test_no_rule_may_have_a_name_under_which_the_server_raises_something_itself() -> None:
     names = [ASYSTOLE, SIGNAL_BAD, lead_condition("ecg", None), lead_condition("ecg", "II"), f"{OF_DEVICE}silent:x"]
     assert all(RESERVED_NAMES.fullmatch(name) for name in names)
@@ -391,12 +596,17 @@ ANYTHING = st.recursive(
     | st.sampled_from(["nurse", "slight"]),
     lambda part: (
         st.lists(part, max_size=3)
-        | st.dictionaries(st.sampled_from(["above", "all", "any", "when", "tier", "x", "news2Total"]), part, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["above", "outside", "all", "any", "when", "tier", "x\ud800", "news2Total", "burden"]),
+            part,
+            max_size=3,
+        )
     ),
     max_leaves=8,
 )
 
 
+@settings(max_examples=300)
 @given(st.data(), ANYTHING)
 def test_whatever_stands_in_a_file_it_is_read_or_its_mistakes_are_told(data: st.DataObject, junk: Any) -> None:
     """Anything at all in the place of any value: no other error than the one that tells of it."""
