@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
 from typing import Final
@@ -13,14 +13,16 @@ from app.modules.vitals.ecg.examination import (
     ASYSTOLE_SECONDS,
     BESIDE_SECONDS,
     FRESHEST_SECONDS,
+    JUDGED_SECONDS,
     REFRACTORY_SECONDS,
     SHORTEST_SECONDS,
     Examination,
     Reason,
     examine,
 )
+from app.modules.vitals.ecg.proof import BELIEVED_SECONDS, proves_a_heart
 from app.modules.vitals.ecg.rate import HeartRate
-from app.modules.vitals.ecg.timeline import Timeline
+from app.modules.vitals.ecg.timeline import WINDOW_SECONDS, Timeline
 from app.modules.vitals.samples import Samples
 
 #: Leads kept of one patient; more add memory, and no beat.
@@ -85,6 +87,22 @@ class _Lead:
     steps: deque[float]
     beaten_at: float | None = None
     is_good: bool = False
+    good_since: float = -inf
+    good_until: float = -inf
+    proven_line: int | None = None
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether its beats, since its line began, were seen to be a heart's."""
+        return self.proven_line == self.line.number
+
+    def is_proven_by(self, seen: Examination, samples: int) -> bool:
+        """Whether this good second proves it, or is the last of so many that it is believed all the same."""
+        at = self.line.second_at
+        if not 0 <= at - self.good_until <= WINDOW_SECONDS:
+            self.good_since = at
+        self.good_until = at
+        return at - self.good_since >= BELIEVED_SECONDS or proves_a_heart(seen, samples, self.line.rate_hz)
 
     @property
     def usual_step(self) -> float | None:
@@ -171,7 +189,9 @@ class Heart:
             # What led up to it is as doubtful: the rate begins anew with what is good.
             self._rate, self._last_beat = HeartRate(), None
             if found:
-                self._relied_from = at - FRESHEST_SECONDS
+                # Where only proof is missing, the next second may bring it for all that it is judged by.
+                kept = JUDGED_SECONDS - 1.0 if followed.is_good else FRESHEST_SECONDS
+                self._relied_from = max(self._relied_from, at - kept)
             quality = (
                 Quality(followed.name, State.BAD, found.reason) if found else Quality(followed.name, State.UNKNOWN)
             )
@@ -211,20 +231,33 @@ class Heart:
             return self._followed
         return sending[0] if sending else None
 
-    def _examine(self, lead: _Lead) -> Examination | None:
-        """What the lead shows; none while there is too little of it."""
+    def _examine(self, lead: _Lead, *, needs_proof: bool = True) -> Examination | None:
+        """What the lead shows; none while there is too little of it.
+
+        Args:
+            needs_proof: whether it is noise until it has proven that its beats are a heart's.
+        """
         window, is_drawn = lead.line.window()
         if window.shape[1] < SHORTEST_SECONDS * lead.line.rate_hz:
             return None
         seen = examine(window[lead.row], is_drawn, lead.line.rate_hz, usual_step=lead.usual_step, was_good=lead.is_good)
         lead.is_good = seen.reason is None
+        if seen.reason or seen.is_silent or lead.is_proven:
+            lead.good_until = -inf
+        elif needs_proof and not lead.is_proven_by(seen, window.shape[1]):
+            return replace(seen, reason=Reason.NOISE)
+        else:
+            lead.proven_line = lead.line.number
         return seen
 
     def _better_than(self, followed: _Lead, found: Examination) -> tuple[_Lead, Examination]:
         """The first other lead on which the heart is seen to beat, if there is one."""
+        # Where artefact may be all that was ever seen, it may be on each lead. A heart that stands still must not
+        # be told because another lead, on which it beats, is new.
+        needs_proof = not (followed.is_proven or found.is_silent)
         for other in self._leads:
             if other is not followed and other.line.heard_at >= followed.line.heard_at - GONE_SECONDS:
-                seen = self._examine(other)
+                seen = self._examine(other, needs_proof=needs_proof)
                 if seen is not None and not seen.reason and not seen.is_silent:
                     return other, seen
         return followed, found

@@ -12,6 +12,7 @@ from app.modules.vitals.ecg.heart import MOST_LEADS, Heart, Quality, State
 from app.modules.vitals.samples import Numbers
 from tests.modules.vitals.ecg.player import (
     BEGAN,
+    Signal,
     beats,
     beats_of,
     counts,
@@ -260,6 +261,70 @@ def test_no_more_than_four_leads_are_kept_and_those_that_are_gone_make_room() ->
 
 def test_a_signal_too_slow_to_show_a_beat_is_left_alone() -> None:
     assert play([SIGNAL[::5]], 50.0) == []
+
+
+def _with_pulled_electrode(signal: Signal, times: list[float]) -> Signal:
+    """Each pull is several times as large as a beat, and like the others."""
+    at = np.arange(len(signal)) / RATE
+    return signal + sum(5 * np.exp(-(((at - pull) / 0.03) ** 2) / 2) for pull in times)
+
+
+PULLS = [0.7, 1.1, 2.6, 2.9, 4.1, 4.4, 6.0, 6.4]
+
+
+def test_what_begins_with_a_pulled_electrode_makes_no_rate_until_a_heart_is_seen() -> None:
+    """Without the proof, 97 to 171 /min are told of a heart of 75 (seen)."""
+    seconds = play([_with_pulled_electrode(SIGNAL, PULLS)], RATE)
+    assert [second.quality for second in seconds[3:6]] == [Quality("II", State.BAD, Reason.NOISE)] * 3
+    rates = [second.heart_rate for second in seconds if second.heart_rate is not None]
+    assert rates == pytest.approx([75] * len(rates), abs=1)
+    assert len(rates) >= 12
+    assert all(at > 6.4 for at in beats_of(seconds))
+
+
+def test_after_a_long_hole_the_heart_is_to_be_seen_anew() -> None:
+    signal = np.concatenate([SIGNAL, _with_pulled_electrode(SIGNAL, PULLS)])
+    sent = list(frames([signal], RATE, of_50_ms(RATE)))
+    hole = round(SECONDS * 20)
+    seconds = follow(Heart(), ("II",), RATE, sent[: hole - 30] + sent[hole:])
+    rates = [second.heart_rate for second in seconds if second.heart_rate is not None]
+    assert rates == pytest.approx([75] * len(rates), abs=1)
+    assert not any(second.is_asystole for second in seconds)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_heart_that_fibrillates_from_the_start_has_a_rate_within_a_quarter_of_a_minute(seed: int) -> None:
+    intervals = np.random.default_rng(seed).normal(0.7, 0.17, 60).clip(0.35)
+    seconds = play([ecg(np.cumsum(intervals), 40, RATE)], RATE)
+    assert all(second.heart_rate for second in seconds[15:])
+    assert all(second.quality.state is State.GOOD for second in seconds[15:])
+
+
+def test_a_heart_whose_beats_are_as_unequal_as_artefact_is_believed_after_some_time() -> None:
+    """Each fifth beat is four times as large; without `BELIEVED_SECONDS` there is never a rate (checked so)."""
+    signal = ecg(beats(75, until=60), 60, RATE)
+    for beat in beats(75, until=60)[2::5]:
+        begins = round((beat - 0.12) * RATE)
+        signal[begins : begins + 60] *= 4
+    seconds = play([signal], RATE)
+    first = next(second.at - BEGAN for second in seconds if second.heart_rate is not None)
+    assert 20 < first < 30
+    assert [second.heart_rate for second in seconds[30:]] == pytest.approx([75] * len(seconds[30:]), abs=1)
+
+
+def test_a_heart_that_stops_in_the_first_seconds_is_found() -> None:
+    signal = ecg(beats(75, until=2.5), 20, RATE)
+    present = [second.at - BEGAN for second in play([signal], RATE) if second.is_asystole]
+    assert present[0] <= beats(75, until=2.5)[-1] + 6
+
+
+def test_a_lead_that_is_looked_at_first_when_another_falls_silent_needs_no_proof() -> None:
+    """An irregular heart on it is no asystole; it is one where each lead has to prove itself (checked so)."""
+    times = np.cumsum([0.4, 1.2, 0.5, 0.9, 1.1] * 8).tolist()
+    both = ecg(times, 30, RATE)
+    silent = np.concatenate([both[: round(14 * RATE)], quiet(16, RATE)])
+    assert not any(second.is_asystole for second in play([silent, both], RATE, ["II", "V"]))
+    assert play([silent], RATE)[-1].is_asystole
 
 
 @settings(max_examples=60, deadline=None)
