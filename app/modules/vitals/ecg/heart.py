@@ -245,6 +245,8 @@ class Heart:
         if seen.reason or seen.is_silent or lead.is_proven:
             lead.good_until = -inf
         elif needs_proof and not lead.is_proven_by(seen, window.shape[1]):
+            # It may be a heart all the same: should it stop, that is no lead that never showed a beat.
+            lead.beaten_at = lead.line.second_at
             return replace(seen, reason=Reason.NOISE)
         else:
             lead.proven_line = lead.line.number
