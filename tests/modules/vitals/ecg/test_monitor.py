@@ -235,7 +235,8 @@ async def test_after_each_slice_others_have_their_turn(slice_seconds: float, is_
     rounds = notebook.shown_in[-80:]
     between = {later - earlier for earlier, later in pairwise(rounds)}
     if is_one_by_one:
-        assert min(between) == ROUNDS_BETWEEN_SLICES
+        # Give or take the round in which it is counted, which may come before or after the slice.
+        assert min(between) >= ROUNDS_BETWEEN_SLICES - 1
     else:
         assert between == {0}
 
