@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,21 +51,36 @@ class Owner:
         self.lost.set()
 
 
+class Noticing(asyncio.Protocol):
+    """Knows when its connection is lost."""
+
+    def __init__(self) -> None:
+        self.is_lost = asyncio.Event()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost.set()
+
+
+@contextlib.asynccontextmanager
+async def connected() -> AsyncIterator[tuple[asyncio.Transport, Noticing]]:
+    """One end of a connection whose other end reads nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+    with theirs:
+        yield await asyncio.get_running_loop().create_connection(Noticing, sock=ours)
+
+
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 def test_what_is_written_to_a_connection_that_is_gone_is_passed_over(run: Callable[..., None]) -> None:
     """Fails with uvloop where that is left to its transport (checked so)."""
 
     async def write_late() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            ours = socket.create_connection(listener.getsockname())
-            theirs, _ = listener.accept()
-        with theirs:
-            transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+        async with connected() as (transport, protocol):
             connection = DirectSocket(transport)
             transport.abort()
-            await asyncio.sleep(0)
+            await protocol.is_lost.wait()
             connection.lost()
-            await asyncio.sleep(0)
             connection.write(b"x")
             connection.end(b"y")
 
@@ -83,11 +98,7 @@ def test_a_connection_is_paused_as_soon_as_a_single_byte_waits_in_its_transport(
     """
 
     async def fill_and_wait() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            ours = socket.create_connection(listener.getsockname())
-            theirs, _ = listener.accept()
-        with theirs:
-            transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+        async with connected() as (transport, _):
             stream = DirectStream(transport, set())
             with contextlib.suppress(BlockingIOError):
                 while True:

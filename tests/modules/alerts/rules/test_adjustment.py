@@ -33,13 +33,14 @@ def left_out(adjusted: Adjusted) -> list[tuple[LimitKey, Layer]]:
     return [(it.adjustment.key, it.layer) for it in adjusted.passed_over]
 
 
-#: For some limits of the rules a number near theirs, so that some are in order and some are not.
-layers = st.dictionaries(st.sampled_from(sorted(KNOWN)), st.integers(-25, 25)).map(
-    lambda chosen: [adjustment(key, KNOWN[key].limit + by) for key, by in chosen.items()]
-)
+def layers(most: int) -> st.SearchStrategy[list[Adjustment]]:
+    """For some limits of the rules a number near theirs, so that some are in order and some are not."""
+    return st.dictionaries(st.sampled_from(sorted(KNOWN)), st.integers(-most, most)).map(
+        lambda chosen: [adjustment(key, KNOWN[key].limit + by) for key, by in chosen.items()]
+    )
 
 
-@given(unit=layers, patient=layers)
+@given(unit=layers(25), patient=layers(25))
 def test_each_limit_is_the_patients_else_the_units_else_that_of_the_rules(
     unit: list[Adjustment], patient: list[Adjustment]
 ) -> None:
@@ -57,7 +58,7 @@ def test_each_limit_is_the_patients_else_the_units_else_that_of_the_rules(
         assert expected[key] == (limit, layer)
 
 
-@given(unit=layers, patient=layers)
+@given(unit=layers(25), patient=layers(25))
 def test_what_is_in_force_is_always_in_order(unit: list[Adjustment], patient: list[Adjustment]) -> None:
     """Fails when the layers are merged without looking (checked so): `with_limits` refuses them."""
     adjusted = lay_over(SHIPPED, unit=unit, patient=patient)
@@ -71,7 +72,7 @@ def test_what_is_in_force_is_always_in_order(unit: list[Adjustment], patient: li
             assert in_force[condition.name, worse.tier][0] == worse.criterion.limit
 
 
-@given(patient=layers)
+@given(patient=layers(25))
 def test_nothing_of_a_patient_is_passed_over_without_a_word(patient: list[Adjustment]) -> None:
     adjusted = lay_over(SHIPPED, patient=patient)
     told = set(left_out(adjusted))
@@ -173,12 +174,7 @@ def test_a_limit_from_which_no_value_would_be_back_is_passed_over() -> None:
     ]
 
 
-far_layers = st.dictionaries(st.sampled_from(sorted(KNOWN)), st.integers(-120, 120)).map(
-    lambda chosen: [adjustment(key, KNOWN[key].limit + by) for key, by in chosen.items()]
-)
-
-
-@given(unit=far_layers, patient=far_layers)
+@given(unit=layers(120), patient=layers(120))
 def test_whatever_is_set_each_sign_has_values_that_are_normal(
     unit: list[Adjustment], patient: list[Adjustment]
 ) -> None:
