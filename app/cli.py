@@ -101,6 +101,22 @@ def migrate() -> None:
     migrate()
 
 
+@cli.command()
+def openapi() -> None:
+    """Print the description of the HTTP interface as an OpenAPI document in JSON.
+
+    It is that of `/openapi.json`, in the same order each time. No setting, no database and no server is needed.
+
+    \b
+    Examples:
+      tocsin openapi > openapi.json
+      tocsin openapi | diff openapi.json -
+    """
+    from app.commands.openapi import document
+
+    print(document())
+
+
 cli.command()(demo)
 cli.command()(replay)
 cli.command()(admin.token)

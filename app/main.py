@@ -203,17 +203,14 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     return services
 
 
-def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
-    """The application, ready to be served by any ASGI server."""
-    services = wire(settings, clock=clock)
+def interface() -> DescribedAPI:
+    """Every route with its description, and nothing behind them: enough for the document, not for an answer."""
     app = DescribedAPI(
         title="Tocsin",
         version=__version__,
         description=_DESCRIPTION,
         lifespan=_lifespan,
     )
-    app.state.services = services
-    install_error_handlers(app)
     for router in (
         alerts_router,
         rules_router,
@@ -227,6 +224,15 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         limits_router,
     ):
         app.include_router(router)
+    return app
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
+    """The application, ready to be served by any ASGI server."""
+    services = wire(settings, clock=clock)
+    app = interface()
+    app.state.services = services
+    install_error_handlers(app)
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
     app.add_middleware(ResponseHeaders, metrics=services.get(Metrics))
     app.add_middleware(
