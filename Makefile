@@ -9,7 +9,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := $(wildcard app bench tests examples migrations)
+CODE := $(wildcard app bench tests examples migrations hatch_build.py)
 MINIMUM_COVERAGE := 90
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

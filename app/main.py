@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import anyio
 import structlog
@@ -17,12 +18,14 @@ from app.core.access import AccessChanges
 from app.core.bus import Bus, InProcessBus
 from app.core.clock import Clock, SystemClock
 from app.core.config import Settings
+from app.core.console import FOLDER as CONSOLE
+from app.core.console import serve_console
 from app.core.db import Database, prepare
 from app.core.errors import install_error_handlers
 from app.core.limits import ConnectionLimits
 from app.core.metrics import Metrics
 from app.core.middleware import BodyLimit, ResponseHeaders
-from app.core.openapi import DescribedAPI
+from app.core.openapi import PAGE, DescribedAPI
 from app.core.operations import ReadinessChecks
 from app.core.security import Authenticator, TokenSigner, secret_key
 from app.core.services import Services
@@ -227,8 +230,12 @@ def interface() -> DescribedAPI:
     return app
 
 
-def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
-    """The application, ready to be served by any ASGI server."""
+def create_app(settings: Settings, *, clock: Clock | None = None, console: Path = CONSOLE) -> FastAPI:
+    """The application, ready to be served by any ASGI server.
+
+    Args:
+        console: the folder of the built web console; where there is none, `/` leads to the description.
+    """
     services = wire(settings, clock=clock)
     app = interface()
     app.state.services = services
@@ -243,6 +250,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
         expose_headers=["Retry-After"],
     )
+    serve_console(app, console, otherwise=PAGE)
     return app
 
 

@@ -27,6 +27,7 @@ from app.commands.serve import TocsinServer, listen
 from app.core.access import AccessChanges
 from app.core.clock import Clock
 from app.core.config import Settings
+from app.core.console import FOLDER as CONSOLE
 from app.core.db import Database
 from app.core.roles import Role
 from app.core.services import Services
@@ -141,17 +142,18 @@ class RunningServer:
 
 @asynccontextmanager
 async def serving(
-    data_dir: Path, *, clock: Clock | None = None, direct: bool = True, **settings: Any
+    data_dir: Path, *, clock: Clock | None = None, direct: bool = True, console: Path = CONSOLE, **settings: Any
 ) -> AsyncIterator[RunningServer]:
     """A server in this event loop, checked at its end to have given everything back.
 
     Args:
         direct: events are written straight to the connections; otherwise the plain ASGI way, as under
             any other server.
+        console: the folder of a built web console, or one that is not there.
     """
     if "database_url" not in settings:
         await put_new_database(data_dir)
-    app = create_app(Settings(data_dir=data_dir, log_level="error", **settings), clock=clock)
+    app = create_app(Settings(data_dir=data_dir, log_level="error", **settings), clock=clock, console=console)
     services: Services = app.state.services
     listener = listen("127.0.0.1", 0, dead_peer_seconds=services.get(Settings).dead_peer_seconds)
     server = TocsinServer(app, services.get(Settings))

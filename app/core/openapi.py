@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from app.core.errors import SCHEMAS, InvalidField, Problem, problem_content, problem_responses
@@ -29,7 +29,6 @@ class DescribedAPI(FastAPI):
         super().__init__(docs_url=None, redoc_url=None, **settings)
         self.mount(_ASSETS, StaticFiles(packages=[("fastapi_offline", "static")]), name="docs_assets")
         self.add_api_route(PAGE, self._page, include_in_schema=False)
-        self.add_api_route("/", self._to_page, include_in_schema=False)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -44,9 +43,6 @@ class DescribedAPI(FastAPI):
             swagger_css_url=f"{_ASSETS}/swagger-ui.css",
             swagger_favicon_url=f"{_ASSETS}/favicon.png",
         )
-
-    def _to_page(self) -> RedirectResponse:
-        return RedirectResponse(PAGE)
 
 
 def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
