@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,6 +31,19 @@ async def exists(session: AsyncSession, patient_id: str, user_id: str) -> bool:
         sa.select(CareTeamGrant.user_id).where(CareTeamGrant.patient_id == patient_id, CareTeamGrant.user_id == user_id)
     )
     return found is not None
+
+
+def grants_for(connection: sa.Connection, patient_id: str) -> dict[str, datetime]:
+    """The users on the patient's care team, and since when."""
+    rows = connection.execute(
+        sa.select(CareTeamGrant.user_id, CareTeamGrant.granted_at).where(CareTeamGrant.patient_id == patient_id)
+    )
+    return {row.user_id: row.granted_at for row in rows}
+
+
+def on_team_of(patient_id: str) -> sa.Select[Any]:
+    """The ids of the users on the patient's care team, as an expression for a query."""
+    return sa.select(CareTeamGrant.user_id).where(CareTeamGrant.patient_id == patient_id)
 
 
 def grants_of(connection: sa.Connection, user_id: str) -> dict[str, datetime]:

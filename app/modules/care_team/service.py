@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from app.core.access import AccessChanges, Scope
@@ -22,6 +23,7 @@ from app.modules.care_team.errors import (
     WildcardNeedsAdmin,
 )
 from app.modules.care_team.models import CareTeamGrant
+from app.modules.care_team.schemas import CareTeam, Member
 from app.modules.patients.service import EVERY_PATIENT, PatientService
 from app.modules.users.service import UserService
 
@@ -91,6 +93,44 @@ class CareTeamService:
     async def patients_of(self, user_id: str) -> frozenset[str]:
         """The patients on whose care team the user stands."""
         return frozenset(await self._grants.get(user_id, None))
+
+    async def visible_patients(self, principal: Principal) -> frozenset[str] | None:
+        """The patients of whom the caller may know, in any of their roles or as a device; none stands for all."""
+        if Role.ADMIN in principal.roles:
+            return None
+        own = principal.own_patient_id
+        visible = frozenset() if own is None else frozenset({own})
+        if principal.roles & (CARE_ROLES | {Role.DEVICE}):
+            visible |= await self.patients_of(principal.user_id)
+        return visible
+
+    async def require_visible(self, principal: Principal, patient_id: str) -> None:
+        """Refuse who may not know of the patient.
+
+        Raises:
+            NotOnCareTeam: the caller has nothing to do with the patient.
+            UnknownPatient: there is none, and the caller may know that.
+        """
+        visible = await self.visible_patients(principal)
+        if visible is None:
+            await self._patients.require(patient_id)
+        elif patient_id not in visible:
+            raise NotOnCareTeam
+
+    async def team_of(self, patient_id: str) -> CareTeam:
+        """Who stands on the patient's care team, by name."""
+
+        def read(connection: sa.Connection) -> list[Member]:
+            granted = repository.grants_for(connection, patient_id)
+            return [
+                Member(user_id=user.id, name=user.name, email=user.email, roles=user.roles, granted_at=granted[user.id])
+                for user in self._users.among(connection, repository.on_team_of(patient_id))
+            ]
+
+        members = await self._db.run_read(read)
+        return CareTeam(
+            patient_id=patient_id, members=sorted(members, key=lambda member: (member.name.casefold(), member.email))
+        )
 
     async def scope(self, principal: Principal, role: str, patient_id: str | None) -> Scope:
         """What the caller sees in this role: the role table of the contract, row by row.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,6 +28,23 @@ async def own_patient_id(session: AsyncSession, user_id: str) -> str | None:
 async def claim(session: AsyncSession, patient_id: str) -> Patient | None:
     """The record; no other transaction changes it until this one ends."""
     return await session.get(Patient, patient_id, with_for_update=True)
+
+
+def one(connection: sa.Connection, patient_id: str) -> sa.Row[Any] | None:
+    return connection.execute(sa.select(Patient.__table__).where(Patient.id == patient_id)).one_or_none()
+
+
+def after(connection: sa.Connection, patient_id: str | None, *, limit: int) -> list[sa.Row[Any]]:
+    """The records that come after this id, or the first of all, by id."""
+    query = sa.select(Patient.__table__).order_by(Patient.id).limit(limit)
+    if patient_id is not None:
+        query = query.where(Patient.id > patient_id)
+    return list(connection.execute(query))
+
+
+def among(connection: sa.Connection, patient_ids: Collection[str]) -> list[sa.Row[Any]]:
+    """The records with these ids, in no order."""
+    return list(connection.execute(sa.select(Patient.__table__).where(Patient.id.in_(patient_ids))))
 
 
 def in_unit(connection: sa.Connection, unit: str) -> frozenset[str]:

@@ -14,6 +14,13 @@ class Patient(WireModel):
     unit: str | None = Field(None, description="The unit (ward) that the patient lies on.")
 
 
+class PatientPage(WireModel):
+    """A page of patients, by id; ask again with `cursor=nextCursor` for those that follow."""
+
+    patients: list[Patient]
+    next_cursor: str | None
+
+
 class NewPatient(WireInput):
     id: Id = Field(examples=["P1"])
     name: str | None = Field(None, description="The id when it is left out.")

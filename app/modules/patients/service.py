@@ -18,7 +18,7 @@ from app.core.security import Principal
 from app.core.wire import Id
 from app.modules.patients import models, repository
 from app.modules.patients.errors import PatientExists, UnknownPatient, UserHasPatientRecord
-from app.modules.patients.schemas import Patient, PatientChanges
+from app.modules.patients.schemas import Patient, PatientChanges, PatientPage
 from app.modules.users.service import UserService, checked_name
 
 __all__ = [
@@ -133,6 +133,36 @@ class PatientService:
             for listener in self._move_listeners:
                 await listener.moved()
         return Patient.model_validate(patient)
+
+    async def get(self, patient_id: str) -> Patient:
+        """The record with this id.
+
+        Raises:
+            UnknownPatient: there is none.
+        """
+        row = await self._db.run_read(lambda it: repository.one(it, patient_id))
+        if row is None:
+            raise UnknownPatient
+        return Patient.model_validate(row)
+
+    async def page(self, among: frozenset[str] | None, *, after: str | None, limit: int) -> PatientPage:
+        """The first records by id, of those that come after this one.
+
+        Args:
+            among: the ids that there may be; none stands for all.
+        """
+
+        def read(connection: sa.Connection) -> list[Patient]:
+            if among is None:
+                return [Patient.model_validate(row) for row in repository.after(connection, after, limit=limit + 1)]
+            # A page of ids goes into the query, so that it is short however many patients somebody has.
+            wanted = sorted(it for it in among if after is None or it > after)[: limit + 1]
+            found = [Patient.model_validate(row) for row in repository.among(connection, wanted)]
+            return sorted(found, key=lambda patient: patient.id)
+
+        found = await self._db.run_read(read)
+        page = found[:limit]
+        return PatientPage(patients=page, next_cursor=page[-1].id if len(found) > limit else None)
 
     async def in_unit(self, unit: str) -> frozenset[str]:
         """The ids of the patients who lie on the unit."""

@@ -35,6 +35,11 @@ def with_facts(
     return None if row is None else (row, tuple(row[-len(facts) :]))
 
 
+def among(connection: sa.Connection, user_ids: sa.Select[Any]) -> list[sa.Row[Any]]:
+    """The accounts whose ids a query of another module finds, in no order."""
+    return list(connection.execute(sa.select(User.__table__).where(User.id.in_(user_ids))))
+
+
 async def has_enabled_admin(session: AsyncSession) -> bool:
     is_admin = roles_overlap(User.__table__.c.roles, to_mask({Role.ADMIN}))
     found = await session.scalar(sa.select(User.id).where(is_admin, User.disabled.is_(False)).limit(1))

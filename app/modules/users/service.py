@@ -140,6 +140,10 @@ class UserService:
         found = repository.with_facts(connection, user_id, facts)
         return None if found is None else (User.model_validate(found[0]), found[1])
 
+    def among(self, connection: sa.Connection, user_ids: sa.Select[Any]) -> list[User]:
+        """The accounts whose ids a query of another module finds, in no order."""
+        return [User.model_validate(row) for row in repository.among(connection, user_ids)]
+
     async def _hash(self, password: str) -> str:
         if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
             raise InvalidField("password", f"use {SHORTEST_PASSWORD} to {LONGEST_PASSWORD:,} characters")

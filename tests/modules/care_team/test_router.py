@@ -16,6 +16,8 @@ from tests.servers import RunningServer, code_of, serving
 
 pytestmark = pytest.mark.anyio
 
+TEAM = "/api/v1/patients/P1/care-team"
+
 
 @pytest.fixture
 async def ward(tmp_path: Path) -> AsyncIterator[RunningServer]:
@@ -123,3 +125,39 @@ async def _id_of(server: RunningServer, name: str) -> str:
 
 def _grant(patient_id: str, user_id: str) -> str:
     return f"/api/v1/patients/{patient_id}/care-team/{user_id}"
+
+
+async def test_a_care_team_is_told_by_name_with_what_each_is_and_since_when(ward: RunningServer) -> None:
+    eve, ada = await _id_of(ward, "eve"), await _id_of(ward, "ada")
+    renamed = await ward.call("PATCH", f"/api/v1/users/{ada}", "admin", {"name": "zoë", "roles": ["doctor", "nurse"]})
+    assert renamed.status_code == 200
+    assert (await ward.call("GET", TEAM, "admin")).json() == {"patientId": "P1", "members": []}
+    for user_id in (ada, eve):
+        await ward.call("PUT", _grant("P1", user_id), "admin")
+
+    for who in ("admin", "eve"):
+        told = (await ward.call("GET", TEAM, who)).json()
+        since = [member.pop("grantedAt") for member in told["members"]]
+        assert told == {
+            "patientId": "P1",
+            "members": [
+                {"userId": eve, "name": "Eve", "email": "eve@example.org", "roles": ["nurse"]},
+                {"userId": ada, "name": "zoë", "email": "ada@example.org", "roles": ["doctor", "nurse"]},
+            ],
+        }
+        assert all(at.endswith("Z") for at in since)
+        assert since == sorted(since, reverse=True)
+
+
+async def test_a_care_team_is_told_to_whoever_may_see_the_patient_and_to_nobody_else(ward: RunningServer) -> None:
+    await ward.user("rosa", Role.PATIENT, patient_of="P3")
+    await ward.user("monitor", Role.DEVICE)
+    await ward.grant("P1", "monitor", "ada")
+    for who, address in (("ada", TEAM), ("monitor", TEAM), ("rosa", "/api/v1/patients/P3/care-team")):
+        assert (await ward.call("GET", address, who)).status_code == 200
+    for who in ("eve", "rosa"):
+        assert code_of(await ward.call("GET", TEAM, who)) == (403, "not_on_care_team")
+    assert code_of(await ward.call("GET", TEAM)) == (401, "not_signed_in")
+    unknown = "/api/v1/patients/P9/care-team"
+    assert code_of(await ward.call("GET", unknown, "admin")) == (404, "unknown_patient")
+    assert code_of(await ward.call("GET", unknown, "ada")) == (403, "not_on_care_team")
