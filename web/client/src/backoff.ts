@@ -1,0 +1,25 @@
+/** How long to wait before coming back. */
+
+export const LONGEST_WAIT_MS = 30_000;
+
+/**
+ * Full jitter: anything up to `baseMs`, doubled for each failure in a row, so that a thousand clients do not come back
+ * in step (M. Brooker, "Exponential Backoff and Jitter", 2015).
+ */
+export function backoffMs(baseMs: number, failures: number): number {
+  return Math.random() * Math.min(LONGEST_WAIT_MS, baseMs * 2 ** failures);
+}
+
+/** Resolve after so many milliseconds, or at once when the signal is aborted. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
+}

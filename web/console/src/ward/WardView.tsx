@@ -1,0 +1,5 @@
+import type { ReactNode } from "react";
+
+export function WardView(): ReactNode {
+  return <h1>WardView</h1>;
+}

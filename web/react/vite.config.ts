@@ -1,0 +1,10 @@
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  build: {
+    target: "es2022",
+    sourcemap: true,
+    lib: { entry: "src/index.ts", formats: ["es"], fileName: "index" },
+    rollupOptions: { external: ["react", "react/jsx-runtime", "@tocsin/client"] },
+  },
+});
