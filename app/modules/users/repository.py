@@ -35,6 +35,30 @@ def with_facts(
     return None if row is None else (row, tuple(row[-len(facts) :]))
 
 
+def email_of(connection: sa.Connection, user_id: str) -> str | None:
+    found: str | None = connection.scalar(sa.select(User.email).where(User.id == user_id))
+    return found
+
+
+def after(connection: sa.Connection, email: str | None, holding: str, *, limit: int) -> list[sa.Row[Any]]:
+    """The accounts whose address comes after this one, or the first of all, by address.
+
+    Args:
+        holding: a part of the address or the name, in small letters; nothing stands for all.
+    """
+    query = sa.select(User.__table__).order_by(User.email).limit(limit)
+    if email is not None:
+        query = query.where(User.email > email)
+    if holding:
+        query = query.where(
+            sa.or_(
+                User.email.contains(holding, autoescape=True),
+                sa.func.lower(User.name).contains(holding, autoescape=True),
+            )
+        )
+    return list(connection.execute(query))
+
+
 def among(connection: sa.Connection, user_ids: sa.Select[Any]) -> list[sa.Row[Any]]:
     """The accounts whose ids a query of another module finds, in no order."""
     return list(connection.execute(sa.select(User.__table__).where(User.id.in_(user_ids))))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from app.core.bodies import JSONRoute
-from app.core.errors import problem_responses
+from app.core.errors import InvalidField, problem_responses
 from app.core.roles import Role
 from app.core.security import Caller, NotSignedIn, OriginNotAllowed, RoleNotHeld, TokenExpired, require_role
 from app.core.services import service
-from app.core.wire import Id
+from app.core.wire import Id, Text
 from app.modules.auth.service import AuthService
 from app.modules.care_team.service import CareTeamService
 from app.modules.users.errors import EmailTaken, LastAdmin, UnknownUser
-from app.modules.users.schemas import Me, NewUser, User, UserChanges
+from app.modules.users.schemas import Me, NewUser, User, UserChanges, UserPage
 from app.modules.users.service import UserService
 
 router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=JSONRoute)
@@ -26,6 +26,22 @@ Users = Annotated[UserService, service(UserService)]
 @router.get("/me", summary="Who am I, and whom do I care for?", responses=problem_responses(NotSignedIn, TokenExpired))
 async def me(caller: Caller, care_team: Annotated[CareTeamService, service(CareTeamService)]) -> Me:
     return Me.of(caller, await care_team.patients_of(caller.user_id))
+
+
+@router.get(
+    "",
+    summary="The accounts, by e-mail address (admin)",
+    responses=problem_responses(NotSignedIn, TokenExpired, RoleNotHeld, InvalidField),
+)
+async def list_users(
+    caller: Caller,
+    users: Users,
+    q: Annotated[Text, Query(max_length=200, description="A part of the address or the name, in any case.")] = "",
+    cursor: Annotated[Id | None, Query(description="The `nextCursor` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> UserPage:
+    require_role(caller, Role.ADMIN)
+    return await users.page(holding=q, after=cursor, limit=limit)
 
 
 @router.post(

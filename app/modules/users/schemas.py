@@ -26,6 +26,13 @@ class User(WireModel):
     created_at: Timestamp
 
 
+class UserPage(WireModel):
+    """A page of accounts, by e-mail address; ask again with `cursor=nextCursor` for those that follow."""
+
+    users: list[User]
+    next_cursor: str | None
+
+
 class Me(WireModel):
     """The caller, with the roles that hold now: `patient` and `hospital` follow from what the account is."""
 

@@ -23,7 +23,7 @@ from app.core.security import password_hash
 from app.core.wire import new_id
 from app.modules.users import models, repository
 from app.modules.users.errors import EmailTaken, LastAdmin, UnknownUser
-from app.modules.users.schemas import User, UserChanges
+from app.modules.users.schemas import User, UserChanges, UserPage
 
 __all__ = ["EmailTaken", "LastAdmin", "UnknownUser", "UserService", "checked_name"]
 
@@ -112,6 +112,28 @@ class UserService:
         if user is None:
             raise UnknownUser(user_id)
         return User.model_validate(user)
+
+    async def page(self, *, holding: str, after: str | None, limit: int) -> UserPage:
+        """The first accounts by address, of those that come after this one.
+
+        Args:
+            holding: a part of the address or the name, in any case; nothing but space stands for all.
+            after: the id of the account before; addresses of people have no place in that of a page.
+
+        Raises:
+            InvalidField: there is no such account to go on from.
+        """
+
+        def read(connection: sa.Connection) -> list[User]:
+            email = None if after is None else repository.email_of(connection, after)
+            if after is not None and email is None:
+                raise InvalidField("cursor", "use the nextCursor of the page before, as it is")
+            rows = repository.after(connection, email, holding.strip().lower(), limit=limit + 1)
+            return [User.model_validate(row) for row in rows]
+
+        found = await self._db.run_read(read)
+        page = found[:limit]
+        return UserPage(users=page, next_cursor=page[-1].id if len(found) > limit else None)
 
     async def by_email(self, email: str) -> User:
         """The account with this address, in whatever case it is written.
