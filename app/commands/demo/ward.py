@@ -6,12 +6,11 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpx
 
 from app.commands.connection import CommandError
-from app.commands.demo.server import DemoServer
 from app.commands.readings import now
 
 PASSWORD: Final = "tocsin-demo-ward"
@@ -20,12 +19,30 @@ TOKEN_TTL: Final = "24h"
 TOKEN_KEPT: Final = timedelta(hours=20)
 
 
+class Host(Protocol):
+    """A server that takes the ward in: the demo's own, or any other one that has no accounts yet."""
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        ...
+
+    async def run_command(self, *arguments: str, stdin: str = "") -> str:
+        """Run `tocsin ARGUMENTS` on its data, whether or not it answers, and return what was printed.
+
+        Raises:
+            CommandError: it failed.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Bed:
     """A bed, which stands for the patient in it."""
 
     id: str
     name: str
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +54,7 @@ class Person:
     role: str
 
 
-BEDS: Final = tuple(Bed(f"bed-{number}", f"Bed {number}") for number in range(1, 7))
+BEDS: Final = tuple(Bed(f"bed-{number}", f"Bed {number}", "ward-2" if number <= 4 else "icu") for number in range(1, 7))
 
 ADMIN: Final = Person("admin@demo.example", "Ward admin", "admin")
 NURSE: Final = Person("nurse@demo.example", "Nurse", "nurse")
@@ -55,7 +72,7 @@ CARE_TEAM: Final = (
 PEOPLE: Final = (ADMIN, *CARE_TEAM, PATIENT)
 
 
-async def furnish(server: DemoServer) -> None:
+async def furnish(server: Host) -> None:
     """Fill a fresh server with the ward.
 
     The first admin comes from the command line, and everything else from that admin's own calls.
@@ -85,7 +102,9 @@ async def furnish(server: DemoServer) -> None:
             ids[person] = str((await _call(http, "POST", "/api/v1/users", json=account))["id"])
         for bed in BEDS:
             owner = {"userId": ids[PATIENT]} if bed == BEDS[0] else {}
-            await _call(http, "POST", "/api/v1/patients", json={"id": bed.id, "name": bed.name} | owner)
+            await _call(
+                http, "POST", "/api/v1/patients", json={"id": bed.id, "name": bed.name, "unit": bed.unit} | owner
+            )
             for person in CARE_TEAM:
                 await _call(http, "PUT", f"/api/v1/patients/{bed.id}/care-team/{ids[person]}")
 
@@ -104,7 +123,7 @@ async def _call(http: httpx.AsyncClient, method: str, path: str, **options: Any)
 class Tokens:
     """Tokens of the ward's accounts, made by the server's own command, each kept for most of its day."""
 
-    def __init__(self, server: DemoServer) -> None:
+    def __init__(self, server: Host) -> None:
         self._server = server
         self._kept: dict[str, tuple[str, datetime]] = {}
         self._making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
