@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.live import Live
 
 from app.commands.connection import CommandError
-from app.commands.demo.devices import run_device
-from app.commands.demo.feeds import AlertFeed, Watcher, follow_vitals
+from app.commands.demo.devices import run_monitors
+from app.commands.demo.feeds import AlertFeed, follow_vitals
 from app.commands.demo.handout import (
     acknowledge_command,
     authorization_header,
@@ -25,10 +25,9 @@ from app.commands.demo.handout import (
 from app.commands.demo.headless import Lines
 from app.commands.demo.model import WardModel
 from app.commands.demo.server import DemoServer, require_free_port, running_server
-from app.commands.demo.simulator import PATIENTS
 from app.commands.demo.together import run_together
 from app.commands.demo.view import render
-from app.commands.demo.ward import ADMIN, BEDS, DEVICE, NURSE, Tokens, furnish
+from app.commands.demo.ward import ADMIN, BEDS, NURSE, Tokens, furnish
 from app.commands.readings import now
 
 REDRAW_HZ: Final = 8
@@ -76,7 +75,7 @@ async def show_lines(server: DemoServer, tokens: Tokens) -> None:
     lines = Lines(say)
     await run_together(
         AlertFeed(server.url, partial(tokens.of, ADMIN), lines).follow(),
-        *run_monitors(server, tokens, lines),
+        run_monitors(server, tokens=tokens, notice=lambda text: lines.heed(text, now())),
     )
 
 
@@ -98,21 +97,8 @@ async def show_view(server: DemoServer, tokens: Tokens, *, screen: Console) -> N
         draw(),
         AlertFeed(server.url, token, model).follow(),
         *(follow_vitals(bed.id, url=server.url, token=token, watcher=model) for bed in BEDS),
-        *run_monitors(server, tokens, model),
+        run_monitors(server, tokens=tokens, notice=lambda text: model.heed(text, now())),
     )
-
-
-def run_monitors(server: DemoServer, tokens: Tokens, watcher: Watcher) -> list[Coroutine[Any, Any, None]]:
-    """A monitor for each patient."""
-    return [
-        run_device(
-            patient,
-            url=server.url,
-            token=partial(tokens.of, DEVICE),
-            notice=lambda text: watcher.heed(text, now()),
-        )
-        for patient in PATIENTS
-    ]
 
 
 async def run_until_signal(body: Coroutine[Any, Any, None]) -> None:
