@@ -159,7 +159,7 @@ class AlertConnectionManager:
         sink.owner = subscription
         began = "recovered" if start.recovered else "refused_cursor" if start.reason else "fresh"
         self.metrics.streams_opened.labels(transport=wire.transport, start=began).inc()
-        self.metrics.streams_open.labels(transport=wire.transport, role=scope.role).inc()
+        self._count(subscription, 1)
         self._open.add(subscription)
         self._of_user[user_id] += 1
         self._look_again(subscription, subscription.touched)
@@ -183,7 +183,7 @@ class AlertConnectionManager:
             subscription.on_end()
         transport, role = subscription.wire.transport, subscription.scope.role
         reason = subscription.closing or "client_left"
-        self.metrics.streams_open.labels(transport=transport, role=role).dec()
+        self._count(subscription, -1)
         self.metrics.streams_closed.labels(transport=transport, reason=reason).inc()
         _log.info(
             "stream.closed",
@@ -202,8 +202,10 @@ class AlertConnectionManager:
         """
         if subscription in self._open:
             self._index.leave(subscription.scope, subscription.wire)
+            self._count(subscription, -1)
             subscription.scope = scope
             subscription.cohort = self._index.join(scope, subscription.wire)
+            self._count(subscription, 1)
 
     def read_for(self, subscription: Subscription) -> None:
         """Read the next page for a subscription that is behind, when its turn comes."""
@@ -242,6 +244,10 @@ class AlertConnectionManager:
     def indexed_count(self) -> int:
         """How many places of the index, and of the timer wheels, hold a subscription; none when no stream is open."""
         return len(self._index) + len(self._wheel) + len(self._tokens)
+
+    def _count(self, subscription: Subscription, by: int) -> None:
+        """Count a stream in, or out, by the role that it has now."""
+        self.metrics.streams_open.labels(transport=subscription.wire.transport, role=subscription.scope.role).inc(by)
 
     # --- those who are behind --------------------------------------------------------------------
 

@@ -127,6 +127,22 @@ async def test_a_role_gained_while_the_stream_is_open_brings_its_open_alerts(war
         await stream.alert("alert", condition="also-for-doctors")
 
 
+async def test_a_stream_is_counted_under_the_role_that_it_has_now(ward: RunningServer) -> None:
+    """Fails when it is taken from the count of the role that it ends with, and was added to another (checked so)."""
+    async with ward.stream("nurse", path=CAREGIVER_STREAM) as stream:
+        await stream.control("stream.ready")
+        me = (await ward.call("GET", "/api/v1/users/me", "nurse")).json()
+        await ward.call("PATCH", f"/api/v1/users/{me['id']}", "admin", {"roles": ["doctor"]})
+        await until(lambda: _open_as(ward, "doctor") == 1)
+        assert _open_as(ward, "nurse") == 0
+    await until(lambda: ward.manager.open_count() == 0)
+    assert (_open_as(ward, "doctor"), _open_as(ward, "nurse")) == (0, 0)
+
+
+def _open_as(server: RunningServer, role: str) -> float:
+    return metric(server, f'tocsin_streams_open{{role="{role}",transport="sse"}}')
+
+
 async def test_streams_that_close_while_rights_are_asked_again_leave_nothing_in_the_index(ward: RunningServer) -> None:
     """The server's own check at the end of the test fails when a left subscription is put back by `reindex`."""
     async with contextlib.AsyncExitStack() as streams:
