@@ -60,6 +60,8 @@ from app.modules.patients.service import PatientService
 from app.modules.strips.recorder import Recorder
 from app.modules.strips.router import router as strips_router
 from app.modules.strips.service import StripService
+from app.modules.system.router import router as system_router
+from app.modules.system.service import SystemService
 from app.modules.users.router import router as users_router
 from app.modules.users.service import UserService
 from app.modules.vitals.access import VitalsAccess
@@ -193,7 +195,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
     vitals.tell_leads(sensors)
     ecg.tell(sensors)
 
-    services.add(
+    checks = services.add(
         ReadinessChecks,
         ReadinessChecks(
             database=db.ping,
@@ -201,6 +203,20 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Services:
             escalation=services.get(EscalationWorker).is_in_order,
             silence=silence.is_in_order,
             streams=lambda: not manager.is_draining,
+        ),
+    )
+    services.add(
+        SystemService,
+        SystemService(
+            version=__version__,
+            started_at=clock.now(),
+            checks=checks,
+            streams=manager.open_counts,
+            vitals_viewers=viewers.count,
+            device_sockets=vitals.open_sockets,
+            escalations=alerts.timers,
+            open_alerts=alerts.open_counts,
+            devices=silence.counts,
         ),
     )
     return services
@@ -225,6 +241,7 @@ def interface() -> DescribedAPI:
         patients_router,
         care_team_router,
         limits_router,
+        system_router,
     ):
         app.include_router(router)
     return app

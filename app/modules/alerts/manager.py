@@ -20,6 +20,7 @@ import structlog
 from app.core.access import Scope
 from app.core.clock import Clock
 from app.core.metrics import Metrics
+from app.core.roles import Role
 from app.core.sinks import Sink
 from app.core.tasks import until_beat
 from app.core.timers import TimerWheel
@@ -236,6 +237,10 @@ class AlertConnectionManager:
     def open_count(self, matching: Callable[[Subscription], bool] | None = None) -> int:
         """How many streams are open, of those that match."""
         return len(self._open) if matching is None else sum(map(matching, self._open))
+
+    def open_counts(self) -> Counter[tuple[str, Role]]:
+        """How many streams are open, by transport and role."""
+        return Counter((it.wire.transport, it.scope.role) for it in self._open)
 
     def streams_of(self, user_id: str) -> int:
         """How many streams this user has open."""

@@ -25,11 +25,20 @@ from app.modules.alerts.lifecycle import (
     Resolution,
     Responsibility,
     Signal,
+    State,
     Tier,
     Transition,
 )
 from app.modules.alerts.models import IS_OPEN, AlertEventRow, AlertLog, AlertRow
-from app.modules.alerts.schemas import LogBounds, LogEntry, LogPage, encode_alert_event
+from app.modules.alerts.schemas import (
+    EscalationTimers,
+    LogBounds,
+    LogEntry,
+    LogPage,
+    OpenAlerts,
+    OpenAlertsOfTier,
+    encode_alert_event,
+)
 
 PAGE_SIZE = 200
 
@@ -52,6 +61,7 @@ _NEXT_DUE = (
     .order_by(_ALERTS.c.next_escalation_at)
     .limit(1)
 )
+_IS_UNACKNOWLEDGED = _ALERTS.c.state == State.ACTIVE
 _BOUNDS = sa.select(_LOG.c.epoch, _LOG.c.pruned_through, _LOG.c.seq)
 _ADVANCE = sa.update(_LOG).values(seq=_LOG.c.seq + sa.bindparam("count")).returning(_LOG.c.epoch, _LOG.c.seq)
 _RAISE = sa.insert(_ALERTS)
@@ -123,6 +133,38 @@ def next_due_at(connection: sa.Connection) -> datetime | None:
     """When the next escalation is due."""
     found: datetime | None = connection.scalar(_NEXT_DUE)
     return found
+
+
+def timers(connection: sa.Connection, now: datetime) -> EscalationTimers:
+    """How many escalations are to come, how many of them should have, and when the first of them is due."""
+    due_at = _ALERTS.c.next_escalation_at
+    running, overdue, next_due_at = connection.execute(
+        sa.select(sa.func.count(), sa.func.count().filter(due_at <= now), sa.func.min(due_at)).where(
+            due_at.is_not(None)
+        )
+    ).one()
+    return EscalationTimers(running=running, overdue=overdue, next_due_at=next_due_at)
+
+
+def open_counts(connection: sa.Connection) -> OpenAlerts:
+    """How many alerts are open, by tier, and how many of them nobody has acknowledged."""
+    rows = connection.execute(
+        sa.select(
+            _ALERTS.c.tier, sa.func.count().label("open"), sa.func.count().filter(_IS_UNACKNOWLEDGED).label("active")
+        )
+        .where(IS_OPEN)
+        .group_by(_ALERTS.c.tier)
+    )
+    found = {row.tier: row for row in rows}
+    by_tier = [
+        OpenAlertsOfTier(tier=tier, open=found[tier].open, unacknowledged=found[tier].active)
+        if tier in found
+        else OpenAlertsOfTier(tier=tier, open=0, unacknowledged=0)
+        for tier in reversed(Tier)
+    ]
+    return OpenAlerts(
+        open=sum(it.open for it in by_tier), unacknowledged=sum(it.unacknowledged for it in by_tier), by_tier=by_tier
+    )
 
 
 def record(connection: sa.Connection, transition: Transition) -> list[LogEntry]:

@@ -161,6 +161,28 @@ class AlertOutcome(AlertView):
     message: str
 
 
+class EscalationTimers(WireModel):
+    """The timers of escalation in the whole database, on which any node acts."""
+
+    running: int
+    overdue: int = Field(description="Those that are due and that nobody has acted on yet; hardly ever any.")
+    next_due_at: Timestamp | None = Field(description="When the first of all is due; in the past where it is overdue.")
+
+
+class OpenAlertsOfTier(WireModel):
+    tier: Tier
+    open: int
+    unacknowledged: int
+
+
+class OpenAlerts(WireModel):
+    """The open alerts in the whole database, and how many of them nobody has acknowledged."""
+
+    open: int
+    unacknowledged: int
+    by_tier: list[OpenAlertsOfTier] = Field(description="Every tier, the worst first.")
+
+
 def alert_document(alert: Alert) -> dict[str, Any]:
     """The alert as JSON-ready values; who acknowledged or resolved it only where somebody has."""
     finding = alert.finding

@@ -34,7 +34,7 @@ from app.modules.alerts.lifecycle import (
 )
 from app.modules.alerts.repository import HistoryFilter
 from app.modules.alerts.rules.active import ActiveRules
-from app.modules.alerts.schemas import AlertPayload, LogEntry
+from app.modules.alerts.schemas import AlertPayload, EscalationTimers, LogEntry, OpenAlerts
 from app.modules.care_team.service import CareTeamService, NotOnCareTeam
 
 __all__ = ["AlertService", "EventType", "Finding", "Kind", "Tier", "UnknownAlert"]
@@ -226,6 +226,15 @@ class AlertService:
     async def next_escalation_at(self) -> datetime | None:
         """When the next escalation is due."""
         return await self._db.glance(repository.next_due_at)
+
+    async def timers(self) -> EscalationTimers:
+        """The timers of escalation, of all nodes."""
+        now = self._clock.now()
+        return await self._db.run_read(lambda it: repository.timers(it, now))
+
+    async def open_counts(self) -> OpenAlerts:
+        """How many alerts are open, raised by whichever node."""
+        return await self._db.run_read(repository.open_counts)
 
     async def escalate_due(self) -> int:
         """Act on the escalations that are due, a bounded number at once, and say how many have escalated."""

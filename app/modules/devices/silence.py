@@ -27,6 +27,7 @@ from app.modules.devices import repository
 from app.modules.devices.conditions import DEVICES, OF_DEVICE
 from app.modules.devices.register import PresenceRegister
 from app.modules.devices.repository import Device, Suspect
+from app.modules.devices.schemas import DeviceCounts
 
 #: How often the rows are looked at.
 ROUND_SECONDS = 1.0
@@ -97,6 +98,11 @@ class SilenceWatch:
     def is_in_order(self) -> bool:
         """Whether all rows have been looked at lately."""
         return self._last_round_at is not None and self._clock.now() - self._last_round_at < STALLED_AFTER
+
+    async def counts(self) -> DeviceCounts:
+        """How many devices should be sending, and how many of them are silent."""
+        expected, silent = await self._db.glance(repository.counts)
+        return DeviceCounts(expected=expected, silent=silent)
 
     async def begin(self) -> None:
         """Forget how long this node has looked, and doubt what is alarmed: rights may have changed meanwhile."""
@@ -189,9 +195,9 @@ class SilenceWatch:
             raise
 
     async def _count(self) -> None:
-        expected, silent = await self._db.glance(repository.counts)
-        self._metrics.devices_expected.set(expected)
-        self._metrics.devices_silent.set(silent)
+        found = await self.counts()
+        self._metrics.devices_expected.set(found.expected)
+        self._metrics.devices_silent.set(found.silent)
 
 
 class _DoneByAnother(Exception):

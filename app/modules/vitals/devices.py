@@ -80,6 +80,10 @@ class Devices:
         self._limit = limit
         self._devices: dict[tuple[str, str], Device] = {}
 
+    def socket_count(self) -> int:
+        """How many sockets they have open."""
+        return sum(len(device.heard_at) for device in self._devices.values())
+
     def of(self, user_id: str, patient_id: str) -> Device:
         """The device, which is now the last to be forgotten."""
         key = user_id, patient_id

@@ -131,6 +131,10 @@ class VitalsService:
         """What is remembered of the device that this account is to this patient."""
         return self._devices.of(user_id, patient_id)
 
+    def open_sockets(self) -> int:
+        """How many sockets devices have open on this node."""
+        return self._devices.socket_count()
+
     def device_seen(self, user_id: str, patient_id: str, *, measured_at: datetime) -> None:
         """Tell that a device is there, and what its clock shows."""
         now = self.clock.now()

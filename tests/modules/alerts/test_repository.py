@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ Ask = Callable[[sa.Connection], object]
         (lambda it: repository.claim_open(it, "P1", "low"), "uq_alerts_open_condition"),
         (lambda it: repository.open_of_patient(it, "P1", ["rules"]), "uq_alerts_open_condition"),
         (repository.next_due_at, "ix_alerts_due"),
+        (lambda it: repository.timers(it, datetime.now(UTC)), "ix_alerts_due"),
+        (repository.open_counts, "ix_alerts_open_last_seq"),
     ],
 )
 async def test_what_is_open_is_found_by_an_index_that_holds_nothing_else(tmp_path: Path, ask: Ask, index: str) -> None:

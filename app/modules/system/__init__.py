@@ -1,0 +1,1 @@
+"""How a node and its installation are doing, for those who run them."""
