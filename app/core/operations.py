@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from app.core.config import Settings
 from app.core.metrics import Metrics
 from app.core.services import service
 
@@ -51,6 +52,9 @@ class Health(BaseModel):
     """Said by a process that answers."""
 
     status: Literal["ok"] = "ok"
+    demo: Literal[True] | None = Field(
+        None, description="There where this is the demo, whose sign-ins are known to everybody."
+    )
 
 
 class Readiness(BaseModel):
@@ -60,9 +64,9 @@ class Readiness(BaseModel):
     checks: dict[str, str]
 
 
-@router.get("/healthz", summary="Whether the process answers at all")
-async def healthz() -> Health:
-    return Health()
+@router.get("/healthz", summary="Whether the process answers at all", response_model_exclude_none=True)
+async def healthz(settings: Annotated[Settings, service(Settings)]) -> Health:
+    return Health(demo=True if settings.env == "demo" else None)
 
 
 @router.get(

@@ -58,6 +58,11 @@ async def test_a_server_in_order_is_alive_and_ready(ward: RunningServer) -> None
     }
 
 
+async def test_a_server_says_that_it_is_the_demo_and_others_say_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path, env="demo") as demo:
+        assert (await demo.http.get("/healthz")).json() == {"status": "ok", "demo": True}
+
+
 async def test_a_database_without_our_tables_turns_readiness_red_until_it_has_them(ward: RunningServer) -> None:
     """Fails when the check asks for no table (checked so with `SELECT 1`)."""
     db = ward.services.get(Database)

@@ -5,6 +5,8 @@ export default defineConfig({
   plugins: [react()],
   base: "/",
   resolve: { conditions: ["tocsin-source", "module", "browser", "development|production"] },
+  // Tests take the source of the other workspaces, too.
+  ssr: { resolve: { conditions: ["tocsin-source", "module", "node", "development|production"] } },
   build: {
     target: "es2022",
     // The page's Content-Security-Policy allows nothing inline, data: addresses included.

@@ -191,7 +191,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * The patients that the caller may see, by id
+         * @description Those on whose care team the caller stands, and the caller's own record; for admins all.
+         */
+        get: operations["list_patients_api_v1_patients_get"];
         put?: never;
         /** Make a patient record (admin) */
         post: operations["create_api_v1_patients_post"];
@@ -208,7 +212,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** One patient that the caller may see */
+        get: operations["get_api_v1_patients__patientId__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -216,6 +221,23 @@ export interface paths {
         head?: never;
         /** Change a patient record: the name, or the unit that the patient lies on (admin) */
         patch: operations["update_api_v1_patients__patientId__patch"];
+        trace?: never;
+    };
+    "/api/v1/patients/{patientId}/care-team": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who stands on a patient's care team, by name (whoever may see the patient) */
+        get: operations["members_api_v1_patients__patientId__care_team_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/patients/{patientId}/care-team/{userId}": {
@@ -401,7 +423,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** The accounts, by e-mail address (admin) */
+        get: operations["list_users_api_v1_users_get"];
         put?: never;
         /** Make an account (admin) */
         post: operations["create_api_v1_users_post"];
@@ -1052,6 +1075,16 @@ export interface components {
             /** Unit */
             unit: string;
         };
+        /**
+         * CareTeam
+         * @description Everybody on the care team of a patient, by name.
+         */
+        CareTeam: {
+            /** Members */
+            members: components["schemas"]["Member"][];
+            /** Patientid */
+            patientId: string;
+        };
         /** Credentials */
         Credentials: {
             /**
@@ -1087,6 +1120,11 @@ export interface components {
          * @description Said by a process that answers.
          */
         Health: {
+            /**
+             * Demo
+             * @description There where this is the demo, whose sign-ins are known to everybody.
+             */
+            demo?: true | null;
             /**
              * Status
              * @default ok
@@ -1257,6 +1295,26 @@ export interface components {
             /** Roles */
             roles: components["schemas"]["Role"][];
         };
+        /**
+         * Member
+         * @description Somebody on a care team, with the roles that the account was given.
+         */
+        Member: {
+            /** Email */
+            email: string;
+            /**
+             * Grantedat
+             * Format: date-time
+             * @description Since when they stand on the team.
+             */
+            grantedAt: string;
+            /** Name */
+            name: string;
+            /** Roles */
+            roles: components["schemas"]["Role"][];
+            /** Userid */
+            userId: string;
+        };
         /** NewPatient */
         NewPatient: {
             /**
@@ -1386,6 +1444,16 @@ export interface components {
              * @description The `version` that this is based on; where it is no longer that one, nothing is changed.
              */
             version?: number | null;
+        };
+        /**
+         * PatientPage
+         * @description A page of patients, by id; ask again with `cursor=nextCursor` for those that follow.
+         */
+        PatientPage: {
+            /** Nextcursor */
+            nextCursor: string | null;
+            /** Patients */
+            patients: components["schemas"]["Patient"][];
         };
         /**
          * Person
@@ -1931,6 +1999,16 @@ export interface components {
             password?: string | null;
             /** Roles */
             roles?: components["schemas"]["Role"][] | null;
+        };
+        /**
+         * UserPage
+         * @description A page of accounts, by e-mail address; ask again with `cursor=nextCursor` for those that follow.
+         */
+        UserPage: {
+            /** Nextcursor */
+            nextCursor: string | null;
+            /** Users */
+            users: components["schemas"]["User"][];
         };
     };
     responses: never;
@@ -2730,6 +2808,57 @@ export interface operations {
             };
         };
     };
+    list_patients_api_v1_patients_get: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatientPage"];
+                };
+            };
+            /** @description `not_signed_in`, `token_expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     create_api_v1_patients_post: {
         parameters: {
             query?: never;
@@ -2808,6 +2937,73 @@ export interface operations {
             };
         };
     };
+    get_api_v1_patients__patientId__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                patientId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Patient"];
+                };
+            };
+            /** @description `not_signed_in`, `token_expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_on_care_team` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_patient` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     update_api_v1_patients__patientId__patch: {
         parameters: {
             query?: never;
@@ -2842,6 +3038,73 @@ export interface operations {
                 };
             };
             /** @description `origin_not_allowed`, `role_not_held` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_patient` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    members_api_v1_patients__patientId__care_team_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                patientId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CareTeam"];
+                };
+            };
+            /** @description `not_signed_in`, `token_expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_on_care_team` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3656,6 +3919,68 @@ export interface operations {
                 };
             };
             /** @description `role_not_held`, `not_of_unit` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users_api_v1_users_get: {
+        parameters: {
+            query?: {
+                /** @description A part of the address or the name, in any case. */
+                q?: string;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserPage"];
+                };
+            };
+            /** @description `not_signed_in`, `token_expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `role_not_held` */
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -1,19 +1,23 @@
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryClientProvider } from "@tanstack/react-query";
 import { TocsinProvider } from "@tocsin/react";
 import { type ReactNode, useMemo } from "react";
 import { Route, Router, Switch } from "wouter";
-import { useHashLocation } from "wouter/use-hash-location";
 import { AdminPage } from "../admin/AdminPage.tsx";
 import { HistoryPage } from "../history/HistoryPage.tsx";
 import { PatientPage } from "../patient/PatientPage.tsx";
+import { Arriving } from "../session/Arriving.tsx";
 import { streamOf } from "../session/audience.ts";
+import { NoStream } from "../session/NoStream.tsx";
+import { makeQueries } from "../session/queries.ts";
 import { SessionProvider, useSession } from "../session/Session.tsx";
 import { SignIn } from "../session/SignIn.tsx";
+import { StreamGuard } from "../session/StreamGuard.tsx";
 import { StringsProvider } from "../strings/index.tsx";
 import { WardView } from "../ward/WardView.tsx";
+import { usePath } from "./address.ts";
 import { Shell } from "./Shell.tsx";
 
-const queries = new QueryClient();
+const queries = makeQueries();
 
 /** The whole console: whoever is signed in gets the ward, everybody else the sign-in. */
 export function App(): ReactNode {
@@ -31,11 +35,13 @@ export function App(): ReactNode {
 function Gate(): ReactNode {
   const { me } = useSession();
   const stream = useMemo(() => (me ? streamOf(me) : null), [me]);
-  if (me === undefined) return null;
-  if (me === null || stream === null) return <SignIn />;
+  if (me === undefined) return <Arriving />;
+  if (me === null) return <SignIn />;
+  if (stream === null) return <NoStream />;
   return (
     <TocsinProvider stream={stream}>
-      <Router hook={useHashLocation}>
+      <StreamGuard />
+      <Router hook={usePath}>
         <Shell>
           <Switch>
             <Route path="/patients/:patientId">{({ patientId }) => <PatientPage patientId={patientId} />}</Route>

@@ -1,3 +1,4 @@
+import { roles, session } from "./de/session.ts";
 import type { Strings } from "./en.ts";
 
 /** Every text of the console, in German. */
@@ -6,7 +7,8 @@ export const de: Strings = {
   app: {
     name: "Tocsin",
   },
-  session: {},
+  session,
+  roles,
   alarms: {},
   ward: {},
   vitals: {},
