@@ -16,6 +16,7 @@ from app.commands.demo.headless import format_event
 from app.commands.demo.model import Link, Number, WardModel
 from app.commands.demo.server import demo_environment
 from app.commands.demo.view import alert_style, elapsed, next_step, render
+from app.commands.demo.ward import NURSE, PASSWORD, PEOPLE
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 URL = "http://127.0.0.1:8000"
@@ -238,6 +239,13 @@ def test_the_screen_shows_the_numbers_the_alert_and_its_owner() -> None:
     for part in ("● LIVE", "Bed 3", "82", "***", "SpO2 79 < 80 %", "nobody", "in 28 s", "--", "nurse@demo.example"):
         assert part in shown
     assert "/alerts/alerts/a1/acknowledge?patient_id=bed-3" in shown
+
+
+def test_the_first_thing_to_do_is_to_open_the_console() -> None:
+    shown = screen(model_of()).splitlines()
+    at = shown.index(f"Open the console: {URL}/")
+    assert shown[at + 1].strip() == f"and sign in: {NURSE.email}, password {PASSWORD}"
+    assert all(person.email in "".join(shown[at:]) for person in PEOPLE)
 
 
 def test_a_quiet_ward_says_so() -> None:

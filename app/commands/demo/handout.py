@@ -1,13 +1,23 @@
-"""What a visitor of the demo gets into their hands: who can sign in, and two commands to paste into a shell."""
+"""What a visitor of the demo gets into their hands: the console, who can sign in, and two commands for a shell."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from app.commands.demo.ward import PASSWORD, PEOPLE
+from app.commands.demo.ward import NURSE, PASSWORD, PEOPLE
 
 #: The bed whose patient gets worse within half a minute.
 EVENTFUL_BED: Final = "bed-3"
+
+
+def console_address(url: str) -> str:
+    """Where a browser finds the ward's console."""
+    return f"{url}/"
+
+
+def console_sign_in() -> str:
+    """As whom to look at it first."""
+    return f"{NURSE.email}, password {PASSWORD}"
 
 
 def sign_ins() -> list[str]:

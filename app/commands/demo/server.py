@@ -66,13 +66,50 @@ async def running_server(port: int) -> AsyncIterator[DemoServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class DemoServer:
+class NearbyServer:
+    """A server of this machine, and its data: something to put the demo's ward into.
+
+    Args:
+        environment: what the server was started with, so that commands find its data.
+        folder: where commands run, so that they find the same `tocsin.toml`, or none.
+    """
+
+    def __init__(self, url: str, environment: Mapping[str, str], folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+        self._environment = environment
+
+    async def run_command(self, *arguments: str, stdin: str = "") -> str:
+        """Run `tocsin ARGUMENTS` beside the server, on the same data, and return what it printed.
+
+        Raises:
+            CommandError: it failed; the text is what it said.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *TOCSIN,
+            *arguments,
+            env=self._environment,
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            out, err = await process.communicate(stdin.encode())
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
+        if process.returncode:
+            raise CommandError(f"tocsin {' '.join(arguments[:2])} failed: {err.decode(errors='replace').strip()}")
+        return out.decode().strip()
+
+
+class DemoServer(NearbyServer):
     """`tocsin serve` in a session of its own, so that Ctrl-C reaches us alone and we stop it in our order."""
 
     def __init__(self, port: int, folder: Path) -> None:
-        self.url = f"http://{HOST}:{port}"
-        self.folder = folder
-        self._environment = demo_environment(os.environ, folder)
+        super().__init__(f"http://{HOST}:{port}", demo_environment(os.environ, folder), folder)
         self._log = folder / "server.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -102,31 +139,6 @@ class DemoServer:
         while True:
             self._require_alive()
             await asyncio.sleep(POLL_SECONDS)
-
-    async def run_command(self, *arguments: str, stdin: str = "") -> str:
-        """Run `tocsin ARGUMENTS` beside the server, on the same data, and return what it printed.
-
-        Raises:
-            CommandError: it failed; the text is what it said.
-        """
-        process = await asyncio.create_subprocess_exec(
-            *TOCSIN,
-            *arguments,
-            env=self._environment,
-            cwd=self.folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        try:
-            out, err = await process.communicate(stdin.encode())
-        except asyncio.CancelledError:
-            process.kill()
-            await process.wait()
-            raise
-        if process.returncode:
-            raise CommandError(f"tocsin {' '.join(arguments[:2])} failed: {err.decode(errors='replace').strip()}")
-        return out.decode().strip()
 
     def last_words(self) -> str:
         """The end of its log."""

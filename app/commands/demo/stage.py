@@ -18,6 +18,8 @@ from app.commands.demo.feeds import AlertFeed, follow_vitals
 from app.commands.demo.handout import (
     acknowledge_command,
     authorization_header,
+    console_address,
+    console_sign_in,
     follow_command,
     on_one_line,
     sign_ins,
@@ -67,11 +69,12 @@ async def show_lines(server: DemoServer, tokens: Tokens) -> None:
     """Print where everything is, and then what happens."""
     header = f"'{authorization_header(await tokens.of(NURSE))}'"
     say = partial(print, flush=True)
-    say(f"Tocsin demo at {server.url}/ (Ctrl-C ends it and removes its data)")
+    say("Tocsin demo (Ctrl-C ends it and removes its data)")
     for line in sign_ins():
         say(f"  {line}")
     say("follow the alerts of a bed:", on_one_line(follow_command(server.url, header)), sep="\n")
     say("acknowledge one:", on_one_line(acknowledge_command(server.url, header)), sep="\n")
+    say(f"\nopen the console: {console_address(server.url)}\n     and sign in: {console_sign_in()}\n")
     lines = Lines(say)
     await run_together(
         AlertFeed(server.url, partial(tokens.of, ADMIN), lines).follow(),

@@ -10,9 +10,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from app.commands.demo.handout import acknowledge_command, follow_command, on_short_lines
+from app.commands.demo.handout import (
+    acknowledge_command,
+    console_address,
+    console_sign_in,
+    follow_command,
+    on_short_lines,
+)
 from app.commands.demo.model import MISSING, Link, Number, OpenAlert, WardModel
-from app.commands.demo.ward import BEDS, PASSWORD, PEOPLE
+from app.commands.demo.ward import BEDS, NURSE, PEOPLE
 
 COLUMNS: Final = (
     ("HR", "/min", "heart_rate"),
@@ -150,8 +156,13 @@ def render_footer(alerts: Sequence[OpenAlert], url: str, authorization: str) -> 
     unowned = next(((alert.alert_id, alert.patient_id) for alert in alerts if not alert.owner), ())
     acknowledge = acknowledge_command(url, authorization, *unowned)
     footer = Text(overflow="fold")
-    footer.append(f"Sign in at {url}/ as ", "bold")
-    footer.append(f"{', '.join(person.email for person in PEOPLE)}, password {PASSWORD}\n")
+    console = console_address(url)
+    footer.append("Open the console: ", "bold")
+    footer.append(console, f"bold underline link {console}")
+    footer.append("\n     and sign in: ", "bold")
+    footer.append(console_sign_in() + "\n")
+    others = ", ".join(person.email for person in PEOPLE if person != NURSE)
+    footer.append(f"With the same password: {others}\n", "dim")
     footer.append("Follow the alerts of a bed:\n", "bold")
     footer.append(on_short_lines(follow_command(url, authorization)) + "\n")
     footer.append("Acknowledge the worst that nobody has:\n", "bold")
