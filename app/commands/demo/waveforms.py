@@ -6,10 +6,11 @@ RR interval is shorter (Sagie et al. 1992, doi:10.1016/0002-9149(92)90562-D). Th
 breathes in, and with a slow wave of 0.1 Hz (Task Force on heart rate variability 1996, doi:10.1161/01.CIR.93.5.1043).
 
 Plethysmogram: two bumps for each pulse, with the dicrotic notch between them (Tang et al. 2020,
-doi:10.1038/s41598-020-69076-x), that come to the finger some 0.2 s after the R peak (Allen 2007,
+doi:10.1038/s41598-020-69076-x), that reach the finger a while after the R peak (Allen 2007,
 doi:10.1088/0967-3334/28/3/R01).
 
-What has no source, as heights, noise and how much smaller a pulse gets in want of oxygen, is chosen by eye.
+What has no source is chosen by eye: heights, noise, the delay of the pulse, and how much smaller it gets in want of
+oxygen.
 """
 
 from __future__ import annotations
