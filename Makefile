@@ -10,6 +10,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := $(wildcard app bench tests examples migrations hatch_build.py)
+NODE := web/with-node
+NPM := $(NODE) npm --prefix web
+CONSOLE := web/console/dist/index.html
+TYPES_FILE := web/client/src/openapi.ts
+TYPES := $(NODE) web/node_modules/.bin/openapi-typescript --default-non-nullable=false --output $(TYPES_FILE)
 MINIMUM_COVERAGE := 90
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -60,13 +65,45 @@ install: ## make .venv from the lock, and nothing when it is up to date
 	$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .; \
 	printf '%s\n' "$$here" "$$sources" > $(STAMP)
 
+# Two stamps, each written last: of what the packages were installed from, and the web was built from.
+WEB_PACKAGES := web/node_modules/.installed-from
+WEB_BUILT := web/node_modules/.built-from
+WEB_MANIFESTS = web/package.json web/package-lock.json $(wildcard web/*/package.json)
+
+.PHONY: web
+web: install ## build the web console, and nothing when it is up to date
+	@set -e; \
+	packages=$$(cat $(WEB_MANIFESTS) | cksum); \
+	sources=$$(find web -name node_modules -prune -o -name dist -prune -o -name test -prune -o -type f -print0 \
+		| LC_ALL=C sort -z | xargs -0 cksum | cksum); \
+	if [ "$$packages" != "$$(cat $(WEB_PACKAGES) 2>/dev/null)" ]; then \
+		rm -f $(WEB_PACKAGES) $(WEB_BUILT); \
+		echo "Installing the packages of the web"; \
+		$(NPM) ci --loglevel=error --fetch-retry-mintimeout=2000 --fetch-retry-maxtimeout=5000 >/dev/null; \
+		echo "$$packages" > $(WEB_PACKAGES); \
+	fi; \
+	if [ "$$sources" != "$$(cat $(WEB_BUILT) 2>/dev/null)" ] || [ ! -f $(CONSOLE) ]; then \
+		rm -f $(WEB_BUILT); \
+		echo "Building the web console"; \
+		built=$$($(NPM) run build 2>&1) || { echo "$$built"; exit 1; }; \
+		echo "$$sources" > $(WEB_BUILT); \
+	fi
+
+# Whoever has no Node, and no network to get one, still sees the ward in the terminal.
 .PHONY: demo
 demo: install ## start a server with a ward to look at, until Ctrl-C (PORT=8000)
+	@$(MAKE) web 2>/dev/null || \
+		if [ -f $(CONSOLE) ]; then echo "The web console could not be built anew, and is shown as it was (make web says why)."; \
+		else echo "The web console is left out, because it could not be built (make web says why)."; fi
 	@exec $(BIN)/tocsin demo --port $(PORT) $(ARGS)
 
+# Those of the web run first, because they are quick; what fails there keeps none of the others from running.
 .PHONY: test
-test: install ## run every test (ARGS= picks tests)
-	@$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
+test: install ## run every test, of the server and of the web (ARGS= picks tests of the server)
+	@failed=0; \
+	$(if $(ARGS),,{ $(MAKE) web && $(NPM) test; } || failed=1;) \
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS) || failed=$$?; \
+	exit $$failed
 
 # Apart from the tests, because it takes twice as long as they do.
 .PHONY: coverage
@@ -77,11 +114,18 @@ coverage: install ## run every test, and hold the coverage
 	@$(BIN)/coverage report --fail-under=$(MINIMUM_COVERAGE)
 
 .PHONY: check
-check: install ## check format, lint, types and who imports whom
+check: install web ## check format, lint, types, who imports whom, and that the client knows the interface
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --strict $(CODE)
 	@$(BIN)/lint-imports --no-logo
+	@$(NPM) run --silent check
+	@$(BIN)/tocsin openapi | $(TYPES) --check >/dev/null 2>&1 \
+		|| { echo "$(TYPES_FILE) is not what the interface is now: make types writes it" >&2; exit 1; }
+
+.PHONY: types
+types: install web ## write the types of the client from the interface that the server describes
+	@$(BIN)/tocsin openapi | $(TYPES) >/dev/null
 
 # The peers come from elsewhere: what is missing is named, with the line that installs it.
 .PHONY: bench
@@ -89,24 +133,31 @@ bench: install ## measure delivery against other servers (ARGS=fanout for one of
 	@$(BIN)/python -m bench $(or $(ARGS),all --json bench-results.json)
 
 .PHONY: format
-format: install ## format, and mend what can be mended without judgement
+format: install web ## format, and mend what can be mended without judgement
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+	@$(NPM) run --silent format
 
-# Keeps the versions that the lock has already, unless told otherwise.
+# Keeps the versions that the locks have already, unless told otherwise.
 .PHONY: lock
-lock: ## write requirements.lock from pyproject.toml (ARGS=--upgrade for newer versions)
+lock: ## write the requirements' locks from pyproject.toml (ARGS=--upgrade for newer versions)
 	@set -e; $(find_python); \
 	scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
 	"$$python" -m venv "$$scratch"; "$$scratch/bin/python" -m pip install -qq uv; \
-	"$$scratch/bin/uv" pip compile -q pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-emit-index-url $(ARGS) -o requirements.lock; \
-	if grep -n '://' requirements.lock; then echo "The lock must name no addresses." >&2; exit 1; fi; \
-	{ echo "# Made by \`make lock\` from pyproject.toml: the default install and the extra dev."; cat requirements.lock; } > "$$scratch/lock"; \
-	cat "$$scratch/lock" > requirements.lock
+	lock() { \
+		what=$$1 into=$$2; shift 2; \
+		"$$scratch/bin/uv" pip compile -q "$$@" --universal --python-version 3.11 --generate-hashes \
+			--no-header --no-emit-index-url $(ARGS) -o "$$into"; \
+		if grep -n '://' "$$into"; then echo "A lock must name no addresses." >&2; exit 1; fi; \
+		{ echo "# Made by \`make lock\` from pyproject.toml: $$what."; cat "$$into"; } > "$$scratch/lock"; \
+		cat "$$scratch/lock" > "$$into"; \
+	}; \
+	lock "the default install and the extra dev" requirements.lock pyproject.toml --extra dev; \
+	lock "the group node, for those who have no Node" requirements-node.lock --group node
 
 .PHONY: clean
-clean: ## remove .venv, caches, build output and the demo's data
+clean: ## remove .venv, the packages of the web, caches, build output and the demo's data
 	@rm -rf $(VENV) build dist *.egg-info tocsin-data htmlcov .coverage .coverage.*
+	@rm -rf web/node_modules web/*/node_modules web/*/dist
 	@rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name node_modules -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

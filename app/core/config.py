@@ -24,7 +24,7 @@ SHORTEST_SECRET_KEY = 32
 
 
 #: Read by commands and tests, and no settings of the server.
-_OTHER_VARIABLES = {"TOCSIN_TOKEN", "TOCSIN_TEST_DATA"}
+_OTHER_VARIABLES = {"TOCSIN_TOKEN", "TOCSIN_TEST_BROWSER", "TOCSIN_TEST_DATA"}
 
 
 class SettingsError(Exception):

@@ -381,6 +381,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How this node and the whole installation are doing (admin)
+         * @description `version`, `startedAt`, `checks` and `connections` are of the node that answers; `escalations`, `openAlerts` and `devices` of the whole database, and so of all nodes.
+         */
+        get: operations["look_api_v1_system_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/units/{unit}/limits": {
         parameters: {
             query?: never;
@@ -1085,6 +1105,31 @@ export interface components {
             /** Patientid */
             patientId: string;
         };
+        /**
+         * Connections
+         * @description What is open on this node.
+         */
+        Connections: {
+            /**
+             * Devices
+             * @description WebSockets on which vital signs are sent.
+             */
+            devices: number;
+            /** @description Alert streams as server-sent events. */
+            sse: components["schemas"]["Streams"];
+            /**
+             * Sseshare
+             * @description How far the move from the WebSocket has come: null where no alert stream is open.
+             */
+            sseShare: number | null;
+            /**
+             * Vitalsviewers
+             * @description WebSockets on which vital signs are watched.
+             */
+            vitalsViewers: number;
+            /** @description Alert streams over the legacy WebSocket. */
+            websocket: components["schemas"]["Streams"];
+        };
         /** Credentials */
         Credentials: {
             /**
@@ -1096,10 +1141,44 @@ export interface components {
             password: string;
         };
         /**
+         * DeviceCounts
+         * @description Devices of the whole ward, on whichever node they are.
+         */
+        DeviceCounts: {
+            /**
+             * Expected
+             * @description Those that should be sending.
+             */
+            expected: number;
+            /**
+             * Silent
+             * @description Of these, those whose silence is alarmed.
+             */
+            silent: number;
+        };
+        /**
          * Direction
          * @enum {string}
          */
         Direction: "above" | "below";
+        /**
+         * EscalationTimers
+         * @description The timers of escalation in the whole database, on which any node acts.
+         */
+        EscalationTimers: {
+            /**
+             * Nextdueat
+             * @description When the first of all is due; in the past where it is overdue.
+             */
+            nextDueAt: string | null;
+            /**
+             * Overdue
+             * @description Those that are due and that nobody has acted on yet; hardly ever any.
+             */
+            overdue: number;
+            /** Running */
+            running: number;
+        };
         /**
          * FieldProblem
          * @description A value that cannot be, and what would be right.
@@ -1361,6 +1440,29 @@ export interface components {
              * @description Any but `hospital`, which every doctor and admin holds by being one.
              */
             roles: components["schemas"]["Role"][];
+        };
+        /**
+         * OpenAlerts
+         * @description The open alerts in the whole database, and how many of them nobody has acknowledged.
+         */
+        OpenAlerts: {
+            /**
+             * Bytier
+             * @description Every tier, the worst first.
+             */
+            byTier: components["schemas"]["OpenAlertsOfTier"][];
+            /** Open */
+            open: number;
+            /** Unacknowledged */
+            unacknowledged: number;
+        };
+        /** OpenAlertsOfTier */
+        OpenAlertsOfTier: {
+            /** Open */
+            open: number;
+            tier: components["schemas"]["Tier"];
+            /** Unacknowledged */
+            unacknowledged: number;
         };
         /** Patient */
         Patient: {
@@ -1765,6 +1867,21 @@ export interface components {
             value: boolean | number | string;
         };
         /**
+         * Streams
+         * @description Alert streams of one transport that are open on this node.
+         */
+        Streams: {
+            /**
+             * Byrole
+             * @description Those of each role in which somebody listens.
+             */
+            byRole: {
+                [key: string]: number;
+            };
+            /** Total */
+            total: number;
+        };
+        /**
          * StripView
          * @description What was measured from 10 s before an alert to 5 s after it.
          *
@@ -1857,6 +1974,30 @@ export interface components {
              * Format: date-time
              */
             until: string;
+        };
+        /**
+         * System
+         * @description `version`, `startedAt`, `checks` and `connections` are of this node alone, the rest of the whole database.
+         */
+        System: {
+            /**
+             * Checks
+             * @description As in `/readyz`: `ok`, or in a few words what is wrong.
+             */
+            checks: {
+                [key: string]: string;
+            };
+            connections: components["schemas"]["Connections"];
+            devices: components["schemas"]["DeviceCounts"];
+            escalations: components["schemas"]["EscalationTimers"];
+            openAlerts: components["schemas"]["OpenAlerts"];
+            /**
+             * Startedat
+             * Format: date-time
+             */
+            startedAt: string;
+            /** Version */
+            version: string;
         };
         /**
          * Taken
@@ -3738,6 +3879,53 @@ export interface operations {
             };
             /** @description `not_signed_in`, `token_expired` */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    look_api_v1_system_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
+                };
+            };
+            /** @description `not_signed_in`, `token_expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `role_not_held` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
