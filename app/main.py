@@ -30,6 +30,7 @@ from app.core.operations import ReadinessChecks
 from app.core.security import Authenticator, TokenSigner, secret_key
 from app.core.services import Services
 from app.core.tasks import keep_running, measure_loop_lag
+from app.modules.alerts.description import STREAM_MESSAGES
 from app.modules.alerts.escalation import EscalationWorker
 from app.modules.alerts.manager import AlertConnectionManager
 from app.modules.alerts.repository import StoredLog
@@ -229,6 +230,7 @@ def interface() -> DescribedAPI:
         version=__version__,
         description=_DESCRIPTION,
         lifespan=_lifespan,
+        messages=STREAM_MESSAGES,
     )
     for router in (
         alerts_router,

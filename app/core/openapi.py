@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from app.core.errors import SCHEMAS, InvalidField, Problem, problem_content, problem_responses
 
@@ -23,16 +26,22 @@ class DescribedAPI(FastAPI):
 
     Its page would load Swagger UI from elsewhere on the internet, which a hospital's network does not
     reach; here the files come from the package `fastapi-offline`, and from this server.
+
+    Args:
+        messages: models that streams carry, and that have a place among the schemas though no route answers with one.
     """
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, messages: Sequence[type[BaseModel]] = (), **settings: Any) -> None:
+        self._messages = messages
         super().__init__(docs_url=None, redoc_url=None, **settings)
         self.mount(_ASSETS, StaticFiles(packages=[("fastapi_offline", "static")]), name="docs_assets")
         self.add_api_route(PAGE, self._page, include_in_schema=False)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            self.openapi_schema = _with_problems(super().openapi())
+            document = super().openapi()
+            document["components"]["schemas"] = _schemas_of(self._messages) | document["components"]["schemas"]
+            self.openapi_schema = _with_problems(document)
         return self.openapi_schema
 
     def _page(self) -> HTMLResponse:
@@ -43,6 +52,12 @@ class DescribedAPI(FastAPI):
             swagger_css_url=f"{_ASSETS}/swagger-ui.css",
             swagger_favicon_url=f"{_ASSETS}/favicon.png",
         )
+
+
+def _schemas_of(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    _, document = models_json_schema([(model, "validation") for model in models], ref_template=SCHEMAS + "{model}")
+    found: dict[str, Any] = document.get("$defs", {})
+    return found
 
 
 def _with_problems(document: dict[str, Any]) -> dict[str, Any]:

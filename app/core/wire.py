@@ -30,15 +30,25 @@ Timestamp = Annotated[AwareDatetime, AfterValidator(to_utc)]
 
 
 class WireModel(BaseModel):
-    """An answer."""
+    """An answer; a field is described as one that is always there, also where we need not name its value."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        from_attributes=True,
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 class WireInput(WireModel):
     """A request body: a field that is not known is a mistake that the sender must hear of."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        json_schema_serialization_defaults_required=False,
+    )
 
 
 def new_id() -> str:

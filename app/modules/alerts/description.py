@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
 from app.core.errors import SCHEMAS
 from app.core.wire import WireModel
 from app.modules.alerts.encoding import ClosingReason, NotRecovered
 from app.modules.alerts.schemas import AlertEventView
-
-# Inlined, because what is not the body of a route has no place among the document's schemas.
-_NotRecovered = Annotated[NotRecovered, WithJsonSchema({"type": "string", "enum": list(NotRecovered)})]
-_ClosingReason = Annotated[ClosingReason, WithJsonSchema({"type": "string", "enum": list(ClosingReason)})]
 
 
 class StreamOpened(WireModel):
@@ -22,7 +18,7 @@ class StreamOpened(WireModel):
     epoch: str = Field(description="Names the alert log; ids of another one mean nothing here.")
     cursor: str = Field(description="The position in the log that the stream begins at.")
     recovered: bool = Field(description="Whether everything after the cursor that was brought follows.")
-    reason: _NotRecovered | None = Field(None, description="Why it does not, where a cursor was brought.")
+    reason: NotRecovered | None = Field(None, description="Why it does not, where a cursor was brought.")
 
 
 class StreamScope(WireModel):
@@ -41,7 +37,7 @@ class StreamReady(WireModel):
 class StreamClosing(WireModel):
     """Data of `stream.closing`, which is last when the server ends the stream."""
 
-    reason: _ClosingReason
+    reason: ClosingReason
     retry_ms: int = Field(description="When to connect again, in milliseconds.")
 
 
@@ -60,8 +56,11 @@ def _message(data: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 
 def _control(event: str, data: type[WireModel], **fields: Any) -> dict[str, Any]:
-    return _message(data.model_json_schema(), event={"const": event}, **fields)
+    return _message({"$ref": SCHEMAS + data.__name__}, event={"const": event}, **fields)
 
+
+#: What is no body of a route, and has a place among the document's schemas all the same.
+STREAM_MESSAGES = (AlertEventView, StreamOpened, StreamScope, StreamReady, StreamClosing)
 
 _ID = {"type": "string", "description": "`<epoch>-<seq>`; bring it as `Last-Event-ID` to go on from there."}
 _RETRY = {"type": "integer", "minimum": 0}

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from app.core.access import Scope
 from app.core.roles import AUDIENCE_ROLES, Role, in_order
@@ -98,8 +98,23 @@ class AlertAckPayload(WireInput):
     note: Note | None = None
 
 
+#: Of an answer that is written by hand, and leaves out what does not apply.
+_SPARSE = ConfigDict(json_schema_serialization_defaults_required=False)
+
+
+class ThresholdView(WireModel):
+    """The limits of the vital sign, as they were; a side that has none is left out."""
+
+    model_config = _SPARSE
+
+    min: float | None = None
+    max: float | None = None
+
+
 class AlertView(WireModel):
     """An alert as it stands. Fields are added, never removed: ignore those you do not know."""
+
+    model_config = _SPARSE
 
     alert_id: str
     tier: Tier
@@ -108,7 +123,7 @@ class AlertView(WireModel):
     vital_type: str
     vitals_window: list[float]
     unit: str | None
-    threshold: dict[str, float] | None
+    threshold: ThresholdView | None
     reasons: list[str]
     recipients: list[Role]
     condition: str
