@@ -50,10 +50,10 @@ async def test_every_answer_carries_the_security_headers_each_once(ward: Running
 
 
 async def test_a_path_or_a_method_that_is_not_there_is_a_problem_document(ward: RunningServer) -> None:
-    for path in ("/nowhere", "/api/v1", "/api/v2/users", "/api/v1/patients/P1/care-team"):
+    for path in ("/nowhere", "/api/v1", "/api/v2/users", "/api/v1/patients/P1/team"):
         assert code_of(await ward.call("GET", path, "admin")) == (404, "not_found"), path
     for method, path, allowed in (
-        ("GET", "/api/v1/users", "POST"),
+        ("PUT", "/api/v1/users", "GET"),
         ("DELETE", "/api/v1/users/u1", "PATCH"),
         ("POST", "/api/v1/alerts/stream", "GET"),
         ("POST", "/healthz", "GET"),
