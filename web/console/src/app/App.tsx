@@ -3,6 +3,7 @@ import { TocsinProvider } from "@tocsin/react";
 import { type ReactNode, useMemo } from "react";
 import { Route, Router, Switch } from "wouter";
 import { AdminPage } from "../admin/AdminPage.tsx";
+import { ToastProvider } from "../design/Toast.tsx";
 import { HistoryPage } from "../history/HistoryPage.tsx";
 import { PatientPage } from "../patient/PatientPage.tsx";
 import { Arriving } from "../session/Arriving.tsx";
@@ -25,7 +26,9 @@ export function App(): ReactNode {
     <StringsProvider>
       <QueryClientProvider client={queries}>
         <SessionProvider>
-          <Gate />
+          <ToastProvider>
+            <Gate />
+          </ToastProvider>
         </SessionProvider>
       </QueryClientProvider>
     </StringsProvider>

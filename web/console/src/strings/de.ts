@@ -1,3 +1,4 @@
+import { admin } from "./de/admin.ts";
 import { roles, session } from "./de/session.ts";
 import type { Strings } from "./en.ts";
 
@@ -50,5 +51,5 @@ export const de: Strings = {
   },
   patient: {},
   history: {},
-  admin: {},
+  admin,
 };

@@ -1,3 +1,4 @@
+import { admin } from "./en/admin.ts";
 import { roles, session } from "./en/session.ts";
 
 /** Every text of the console, in English. Other languages have the same shape, which their type makes sure of. */
@@ -50,7 +51,7 @@ export const en = {
   },
   patient: {},
   history: {},
-  admin: {},
+  admin,
 };
 
 export type Strings = typeof en;

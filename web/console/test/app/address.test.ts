@@ -1,0 +1,44 @@
+// @vitest-environment happy-dom
+import { act, createElement } from "react";
+import { createRoot } from "react-dom/client";
+import { beforeAll, expect, test } from "vitest";
+import { goTo, usePath, useQueryOfAddress } from "../../src/app/address.ts";
+
+const shown = { path: "", query: "" };
+
+function Shows() {
+  shown.path = usePath()[0];
+  shown.query = useQueryOfAddress().toString();
+  return null;
+}
+
+beforeAll(() => {
+  (globalThis as Record<string, unknown>).IS_REACT_ACT_ENVIRONMENT = true;
+  act(() => createRoot(document.createElement("div")).render(createElement(Shows)));
+});
+
+test("without a hash it is the front page", () => {
+  expect(shown).toEqual({ path: "/", query: "" });
+});
+
+test("the query stands behind the path, and is no part of it", () => {
+  act(() => goTo("/history?state=open&patient=bed-1"));
+  expect(location.hash).toBe("#/history?state=open&patient=bed-1");
+  expect(shown).toEqual({ path: "/history", query: "state=open&patient=bed-1" });
+});
+
+test("replacing leaves no trace in the history", () => {
+  const before = history.length;
+  act(() => goTo("/history", { replace: true }));
+  expect(history.length).toBe(before);
+  expect(shown).toEqual({ path: "/history", query: "" });
+});
+
+test("a link that somebody follows is noticed, too", async () => {
+  const noticed = new Promise((resolve) => addEventListener("hashchange", resolve, { once: true }));
+  await act(async () => {
+    location.hash = "#/admin/users?x=1";
+    await noticed;
+  });
+  expect(shown).toEqual({ path: "/admin/users", query: "x=1" });
+});
