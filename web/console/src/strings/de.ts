@@ -1,17 +1,18 @@
 import { admin } from "./de/admin.ts";
+import { alarms } from "./de/alarms.ts";
+import { app } from "./de/app.ts";
 import { roles, session } from "./de/session.ts";
+import { ward } from "./de/ward.ts";
 import type { Strings } from "./en.ts";
 
 /** Every text of the console, in German. */
 export const de: Strings = {
   language: "Deutsch",
-  app: {
-    name: "Tocsin",
-  },
+  app,
   session,
   roles,
-  alarms: {},
-  ward: {},
+  alarms,
+  ward,
   vitals: {
     missing: "--",
     decimalPoint: ",",

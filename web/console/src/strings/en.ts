@@ -1,16 +1,17 @@
 import { admin } from "./en/admin.ts";
+import { alarms } from "./en/alarms.ts";
+import { app } from "./en/app.ts";
 import { roles, session } from "./en/session.ts";
+import { ward } from "./en/ward.ts";
 
 /** Every text of the console, in English. Other languages have the same shape, which their type makes sure of. */
 export const en = {
   language: "English",
-  app: {
-    name: "Tocsin",
-  },
+  app,
   session,
   roles,
-  alarms: {},
-  ward: {},
+  alarms,
+  ward,
   vitals: {
     missing: "--",
     decimalPoint: ".",

@@ -1,5 +1,68 @@
-import type { ReactNode } from "react";
+import { useAlerts } from "@tocsin/react";
+import { type ReactNode, useMemo } from "react";
+import { goTo, useQueryOfAddress } from "../app/address.ts";
+import { Banner } from "../design/Banner.tsx";
+import { Button } from "../design/Button.tsx";
+import { Spinner } from "../design/Spinner.tsx";
+import { useStrings } from "../strings/index.tsx";
+import { byPatient } from "./by-patient.ts";
+import { byUnit } from "./order.ts";
+import { usePatients } from "./patients.ts";
+import { Tile } from "./Tile.tsx";
+import { UnitFilter } from "./UnitFilter.tsx";
+import style from "./WardView.module.css";
 
+/** Every patient whom the user may see, a tile each, unit by unit. */
 export function WardView(): ReactNode {
-  return <h1>WardView</h1>;
+  const { ward } = useStrings();
+  const { data, isError, refetch } = usePatients();
+  const alerts = useAlerts();
+  const ofPatient = useMemo(() => byPatient(alerts.values()), [alerts]);
+  const units = useMemo(() => byUnit(data ?? []), [data]);
+  const chosen = useQueryOfAddress().get("unit");
+  const shown = chosen === null ? units : units.filter(({ unit }) => (unit ?? "") === chosen);
+
+  return (
+    <div className={style.ward}>
+      <header className={style.header}>
+        <h1>{ward.heading}</h1>
+        {data && <p className={style.count}>{ward.patients(data.length)}</p>}
+        {units.length > 1 && (
+          <UnitFilter
+            units={units}
+            chosen={chosen}
+            onChoose={(unit) => goTo(unit === null ? "/" : `/?unit=${encodeURIComponent(unit)}`, { replace: true })}
+          />
+        )}
+      </header>
+      {isError && (
+        <Banner kind="wrong">
+          <div className={style.failed}>
+            <p>{ward.failed}</p>
+            <Button onClick={() => refetch()}>{ward.tryAgain}</Button>
+          </div>
+        </Banner>
+      )}
+      {!data && !isError && <Spinner label={ward.loading} />}
+      {data?.length === 0 && (
+        <Banner>
+          <p>{ward.none}</p>
+          <p>{ward.noneHint}</p>
+        </Banner>
+      )}
+      {data && data.length > 0 && shown.length === 0 && <p>{ward.noneInUnit}</p>}
+      {shown.map(({ unit, patients }) => (
+        <section key={unit ?? ""} aria-label={unit ?? ward.noUnit}>
+          {units.length > 1 && <h2 className={style.unit}>{unit ?? ward.noUnit}</h2>}
+          <ul className={style.tiles}>
+            {patients.map((patient) => (
+              <Tile key={patient.id} patient={patient} alerts={ofPatient.get(patient.id) ?? NOTHING} />
+            ))}
+          </ul>
+        </section>
+      ))}
+    </div>
+  );
 }
+
+const NOTHING: never[] = [];

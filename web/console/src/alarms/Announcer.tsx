@@ -1,0 +1,37 @@
+import { type AlertMap, useAlerts } from "@tocsin/react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { useStrings } from "../strings/index.tsx";
+import { usePatientName } from "../ward/patients.ts";
+import { messageOf } from "./message.ts";
+import { newsOf } from "./news.ts";
+import { worstFirst } from "./order.ts";
+import { lookOf } from "./priority.ts";
+
+/** Reads out each new alarm once: at once where its priority is high, when there is a pause for any other. */
+export function Announcer(): ReactNode {
+  const strings = useStrings();
+  const alerts = useAlerts();
+  const nameOf = usePatientName();
+  const before = useRef<AlertMap>(new Map());
+  const [told, setTold] = useState({ text: "", isUrgent: false });
+
+  useEffect(() => {
+    const news = worstFirst(newsOf(before.current, alerts));
+    before.current = alerts;
+    const [worst] = news;
+    if (!worst) return;
+    const { announced, announcedMany, priority } = strings.alarms;
+    const one = announced(priority[lookOf(worst)], messageOf(worst, strings), nameOf(worst.patientId));
+    setTold({
+      text: news.length === 1 ? one : announcedMany(news.length, one),
+      isUrgent: worst.priority === "high",
+    });
+  }, [alerts, strings, nameOf]);
+
+  return (
+    <div className="visually-hidden">
+      <div aria-live="assertive">{told.isUrgent && told.text}</div>
+      <div aria-live="polite">{!told.isUrgent && told.text}</div>
+    </div>
+  );
+}

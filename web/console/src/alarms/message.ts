@@ -1,0 +1,61 @@
+/** PURE: what an alarm says: what is measured, and against which limit. */
+import type { Alert } from "@tocsin/react";
+import type { Strings } from "../strings/index.tsx";
+
+type Told = Pick<
+  Alert,
+  "condition" | "kind" | "vitalType" | "vitalsWindow" | "threshold" | "unit" | "reasons" | "context"
+>;
+
+/** `SpO₂ 79 < 80 %`; where it is not about a limit, what has been found. */
+export function messageOf(alert: Told, strings: Strings): string {
+  // What the server raises itself is called `lead_off:ecg:II`: what is wrong, with what, and where.
+  const [name = "", subject = "", lead = ""] = alert.condition.split(":");
+  const told = strings.alarms.conditions[name];
+  if (told)
+    return told(signName(subject && name === "lead_off" ? subject : alert.vitalType, strings), leadOf(alert, lead));
+  return againstLimit(alert, strings) ?? reasonsOf(alert, strings);
+}
+
+/** What the rules gave as reasons, in full: for those who want to know more than the message says. */
+export function reasonsOf({ reasons, vitalType }: Told, strings: Strings): string {
+  const told = reasons.map((reason) => readably(reason, strings)).join("; ");
+  return told || signName(vitalType, strings);
+}
+
+/** The short name of what was measured; one that is not known is shown as it was sent. */
+export function signName(type: string, { alarms: { signs } }: Strings): string {
+  return signs[type] ?? type.replaceAll("_", " ");
+}
+
+function againstLimit(alert: Told, strings: Strings): string | undefined {
+  const value = alert.vitalsWindow.at(-1);
+  const { min, max } = alert.threshold ?? {};
+  if (value === undefined) return undefined;
+  const unit = unitName(alert.unit);
+  const show = (comparison: string, limit: number) =>
+    `${signName(alert.vitalType, strings)} ${number(value, strings)} ${comparison} ${number(limit, strings)} ${unit}`.trimEnd();
+  if (min !== undefined && value < min) return show("<", min);
+  if (max !== undefined && value > max) return show(">", max);
+  return undefined;
+}
+
+/** Units as they are written on a ward; the wire has those of UCUM. */
+function unitName(unit: string | null): string {
+  if (unit === "Cel") return "°C";
+  return unit ?? "";
+}
+
+function number(value: number, { alarms: { decimalPoint } }: Strings): string {
+  return String(Math.round(value * 10) / 10).replace(".", decimalPoint);
+}
+
+/** The types of vital signs in a reason, by the names that people know them by. */
+function readably(reason: string, strings: Strings): string {
+  return reason.replaceAll(/\b[a-z][a-z0-9]*(_[a-z0-9]+)*\b/g, (word) => strings.alarms.signs[word] ?? word);
+}
+
+function leadOf({ context }: Told, inCondition: string): string {
+  const named = context?.lead;
+  return typeof named === "string" ? named : inCondition;
+}

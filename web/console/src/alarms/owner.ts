@@ -1,0 +1,14 @@
+/** PURE: whose an alarm is. */
+import type { Alert } from "@tocsin/react";
+import type { Strings } from "../strings/index.tsx";
+
+type Owned = Pick<Alert, "state" | "acknowledgedBy" | "acknowledgedByName">;
+
+/** The name and the role of who has taken it on; none where nobody has. */
+export function ownerOf({ state, acknowledgedBy, acknowledgedByName }: Owned, strings: Strings): string | null {
+  if (state === "active") return null;
+  // What was acknowledged on this screen is shown before the server has said who that is.
+  if (!acknowledgedBy) return strings.alarms.taking;
+  const role = strings.roles[acknowledgedBy];
+  return acknowledgedByName && acknowledgedByName !== role ? `${acknowledgedByName} (${role})` : role;
+}

@@ -1,0 +1,39 @@
+import type { Alert } from "@tocsin/react";
+import { type ReactNode, useId } from "react";
+import { Link } from "wouter";
+import { foremost } from "../alarms/order.ts";
+import { lookOf } from "../alarms/priority.ts";
+import { NumberGrid } from "../vitals/NumberGrid.tsx";
+import { Waveform } from "../vitals/Waveform.tsx";
+import type { Patient } from "./patients.ts";
+import style from "./Tile.module.css";
+import { TileAlarms } from "./TileAlarms.tsx";
+
+const ECG_HEIGHT = 88;
+
+/** One patient at a glance: who, the heart, the numbers, and what is wrong; framed by the foremost alarm. */
+export function Tile({ patient, alerts }: { patient: Patient; alerts: readonly Alert[] }): ReactNode {
+  const id = useId();
+  const worst = foremost(alerts);
+  return (
+    <li>
+      <article
+        className={`${style.tile} ${worst ? `alarm-frame ${style.framed}` : ""}`}
+        aria-labelledby={id}
+        data-testid="tile"
+        data-patient-id={patient.id}
+        {...(worst && { "data-look": lookOf(worst), "data-priority": worst.priority, "data-state": worst.state })}
+      >
+        <h3 className={style.name} id={id}>
+          <Link href={`/patients/${patient.id}`}>{patient.name}</Link>
+          {patient.name !== patient.id && <small>{patient.id}</small>}
+        </h3>
+        <Waveform patientId={patient.id} type="ecg" height={ECG_HEIGHT} />
+        <div className={style.numbers}>
+          <NumberGrid patientId={patient.id} compact />
+        </div>
+        <TileAlarms alerts={alerts} patient={patient.name} />
+      </article>
+    </li>
+  );
+}
