@@ -709,10 +709,7 @@ export interface components {
             source: string;
             state: components["schemas"]["State"];
             status?: components["schemas"]["AcknowledgeStatus"] | null;
-            /** Threshold */
-            threshold: {
-                [key: string]: number;
-            } | null;
+            threshold: components["schemas"]["ThresholdView"] | null;
             tier: components["schemas"]["Tier"];
             /** Timeline */
             timeline: components["schemas"]["AlertEventView"][];
@@ -801,10 +798,7 @@ export interface components {
             source: string;
             state: components["schemas"]["State"];
             status?: components["schemas"]["AcknowledgeStatus"] | null;
-            /** Threshold */
-            threshold: {
-                [key: string]: number;
-            } | null;
+            threshold: components["schemas"]["ThresholdView"] | null;
             tier: components["schemas"]["Tier"];
             /**
              * Timestamp
@@ -883,10 +877,7 @@ export interface components {
             source: string;
             state: components["schemas"]["State"];
             status?: components["schemas"]["AcknowledgeStatus"] | null;
-            /** Threshold */
-            threshold: {
-                [key: string]: number;
-            } | null;
+            threshold: components["schemas"]["ThresholdView"] | null;
             tier: components["schemas"]["Tier"];
             /**
              * Timestamp
@@ -1023,10 +1014,7 @@ export interface components {
             source: string;
             state: components["schemas"]["State"];
             status?: components["schemas"]["AcknowledgeStatus"] | null;
-            /** Threshold */
-            threshold: {
-                [key: string]: number;
-            } | null;
+            threshold: components["schemas"]["ThresholdView"] | null;
             tier: components["schemas"]["Tier"];
             /**
              * Timestamp
@@ -1105,6 +1093,11 @@ export interface components {
             /** Patientid */
             patientId: string;
         };
+        /**
+         * ClosingReason
+         * @enum {string}
+         */
+        ClosingReason: "token_expired" | "access_changed" | "draining" | "slow_consumer" | "replaced";
         /**
          * Connections
          * @description What is open on this node.
@@ -1206,10 +1199,9 @@ export interface components {
             demo?: true | null;
             /**
              * Status
-             * @default ok
              * @constant
              */
-            status?: "ok";
+            status: "ok";
         };
         /**
          * HistoryPage
@@ -1442,6 +1434,12 @@ export interface components {
             roles: components["schemas"]["Role"][];
         };
         /**
+         * NotRecovered
+         * @description Why a cursor that a client brought could not be served.
+         * @enum {string}
+         */
+        NotRecovered: "not_an_id" | "unknown_epoch" | "ahead_of_log" | "pruned";
+        /**
          * OpenAlerts
          * @description The open alerts in the whole database, and how many of them nobody has acknowledged.
          */
@@ -1474,7 +1472,7 @@ export interface components {
              * Unit
              * @description The unit (ward) that the patient lies on.
              */
-            unit?: string | null;
+            unit: string | null;
             /**
              * Userid
              * @description The account whose own record this is.
@@ -1692,9 +1690,9 @@ export interface components {
             /** Limits */
             limits: components["schemas"]["LimitSet"][];
             /** Spo2Scale */
-            spo2Scale?: number | null;
+            spo2Scale: number | null;
             /** Unit */
-            unit?: string | null;
+            unit: string | null;
         };
         /**
          * RefreshTokenInput
@@ -1867,6 +1865,68 @@ export interface components {
             value: boolean | number | string;
         };
         /**
+         * StreamClosing
+         * @description Data of `stream.closing`, which is last when the server ends the stream.
+         */
+        StreamClosing: {
+            reason: components["schemas"]["ClosingReason"];
+            /**
+             * Retryms
+             * @description When to connect again, in milliseconds.
+             */
+            retryMs: number;
+        };
+        /**
+         * StreamOpened
+         * @description Data of `stream.opened`, which is always first.
+         */
+        StreamOpened: {
+            /**
+             * Cursor
+             * @description The position in the log that the stream begins at.
+             */
+            cursor: string;
+            /**
+             * Epoch
+             * @description Names the alert log; ids of another one mean nothing here.
+             */
+            epoch: string;
+            /**
+             * @description Why it does not, where a cursor was brought.
+             * @default null
+             */
+            reason?: components["schemas"]["NotRecovered"] | null;
+            /**
+             * Recovered
+             * @description Whether everything after the cursor that was brought follows.
+             */
+            recovered: boolean;
+        };
+        /**
+         * StreamReady
+         * @description Data of `stream.ready`: the snapshot, or what was missed, is complete.
+         */
+        StreamReady: {
+            /** Cursor */
+            cursor: string;
+            /**
+             * Sent
+             * @description How many alert events have been sent so far.
+             */
+            sent: number;
+        };
+        /**
+         * StreamScope
+         * @description Data of `stream.scope`: on the stream of all care teams, at its beginning and whenever that changes.
+         */
+        StreamScope: {
+            /**
+             * Patientids
+             * @description Who is covered; take down what you show of others.
+             */
+            patientIds: string[];
+        };
+        /**
          * Streams
          * @description Alert streams of one transport that are open on this node.
          */
@@ -2014,6 +2074,16 @@ export interface components {
          * @description The limits that were crossed, in the alert's unit.
          */
         Threshold: {
+            /** Max */
+            max?: number | null;
+            /** Min */
+            min?: number | null;
+        };
+        /**
+         * ThresholdView
+         * @description The limits of the vital sign, as they were; a side that has none is left out.
+         */
+        ThresholdView: {
             /** Max */
             max?: number | null;
             /** Min */
