@@ -95,6 +95,7 @@ class StripService:
         self._tasks: list[_Task] = []
         self._numbers = count()
         self._under_way: list[_Task] = []
+        self._turn = anyio.Lock()
         self._is_failing = False
         self._wake = anyio.Event()
         self._wakes_at = clock.now()
@@ -145,6 +146,10 @@ class StripService:
 
     async def store_due(self) -> bool:
         """Store every strip that is due; false when the database did not answer, and they are still to be stored."""
+        async with self._turn:
+            return await self._store_due()
+
+    async def _store_due(self) -> bool:
         while batch := self._take_due():
             now = self._clock.now()
             parts = []
