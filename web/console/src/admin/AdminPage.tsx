@@ -17,7 +17,7 @@ type Part = keyof typeof PARTS;
 export function AdminPage({ part }: { part: string | undefined }): ReactNode {
   const { admin } = useStrings();
   const { roles } = useMe();
-  const current: Part = part && part in PARTS ? (part as Part) : "system";
+  const current: Part = part && Object.hasOwn(PARTS, part) ? (part as Part) : "system";
   const Shown = PARTS[current];
   if (!roles.includes("admin")) {
     return (

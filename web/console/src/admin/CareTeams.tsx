@@ -3,8 +3,8 @@ import { goTo, useQueryOfAddress } from "../app/address.ts";
 import { Answer } from "../design/Answer.tsx";
 import { Combobox } from "../design/Combobox.tsx";
 import { Empty } from "../design/Empty.tsx";
-import { usePatients } from "../session/usePatients.ts";
 import { useStrings } from "../strings/index.tsx";
+import { usePatients } from "../ward/patients.ts";
 import style from "./Admin.module.css";
 import { CareTeam } from "./CareTeam.tsx";
 

@@ -3,15 +3,15 @@ import type { ReactNode } from "react";
 import { countdown } from "../alarms/span.ts";
 import { useFormats } from "../design/useFormats.ts";
 import { useStrings } from "../strings/index.tsx";
+import { useSecond } from "../vitals/useSecond.ts";
 import { Facts } from "./Facts.tsx";
 import style from "./System.module.css";
-import { useNow } from "./useNow.ts";
 
 /** The escalations that are running, and when the next one is due. */
 export function Escalations({ running, overdue, nextDueAt }: components["schemas"]["EscalationTimers"]): ReactNode {
   const { system: texts } = useStrings().admin;
   const { number } = useFormats();
-  const left = countdown(nextDueAt, useNow());
+  const left = countdown(nextDueAt, useSecond());
   const due = left && (left.late ? texts.lateBy(left.span) : texts.in(left.span));
   return (
     <section className={style.panel}>

@@ -5,8 +5,8 @@ import { Empty } from "../design/Empty.tsx";
 import { Field } from "../design/Field.tsx";
 import { holding } from "../design/suggestions.ts";
 import { Table } from "../design/Table.tsx";
-import { type Patient, usePatients } from "../session/usePatients.ts";
 import { useStrings } from "../strings/index.tsx";
+import { type Patient, usePatients } from "../ward/patients.ts";
 import style from "./Admin.module.css";
 import { PatientForm } from "./PatientForm.tsx";
 

@@ -1,8 +1,8 @@
 import type { ReactNode } from "react";
 import { span } from "../alarms/span.ts";
-import { useNow } from "./useNow.ts";
+import { useSecond } from "../vitals/useSecond.ts";
 
 /** For how long the server has been running. */
 export function Uptime({ startedAt }: { startedAt: string }): ReactNode {
-  return span(useNow() - Date.parse(startedAt));
+  return span(useSecond() - Date.parse(startedAt));
 }

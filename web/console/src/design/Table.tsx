@@ -1,6 +1,6 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useRef } from "react";
 import style from "./Table.module.css";
-import { useMedia } from "./useMedia.ts";
+import { useWidth } from "./useWidth.ts";
 
 export interface Column<T> {
   head: string;
@@ -10,14 +10,7 @@ export interface Column<T> {
   kind?: "title" | "text" | "number" | "action";
 }
 
-/** Rows under their columns; on a narrow screen a card for each row. */
-export function Table<T>({
-  caption,
-  columns,
-  rows,
-  keyOf,
-  isQuiet = () => false,
-}: {
+export interface TableProps<T> {
   /** What the rows are, for those who hear the page. */
   caption: string;
   columns: Column<T>[];
@@ -25,27 +18,31 @@ export function Table<T>({
   keyOf: (row: T) => string;
   /** Rows that matter less. */
   isQuiet?: (row: T) => boolean;
-}): ReactNode {
-  const isWide = useMedia("(min-width: 900px)");
-  if (!isWide) {
-    return (
-      <ul className={style.cards} aria-label={caption}>
-        {rows.map((row) => (
-          <li key={keyOf(row)} className={`${style.card} ${isQuiet(row) ? style.quiet : ""}`}>
-            <Card columns={columns} row={row} />
-          </li>
-        ))}
-      </ul>
-    );
-  }
+}
+
+/** Narrower than this, in CSS pixels, the columns would break their words. */
+const LEAST_WIDTH = 760;
+
+/** Rows under their columns; where there is no room for those, a card for each row. */
+export function Table<T>(table: TableProps<T>): ReactNode {
+  const place = useRef<HTMLDivElement>(null);
+  const width = useWidth(place);
+  return (
+    <div ref={place}>
+      {width !== undefined && (width < LEAST_WIDTH ? <Cards {...table} /> : <Columns {...table} />)}
+    </div>
+  );
+}
+
+function Columns<T>({ caption, columns, rows, keyOf, isQuiet }: TableProps<T>): ReactNode {
   return (
     <div className={style.frame}>
       <table className={style.table}>
         <caption className="visually-hidden">{caption}</caption>
         <thead>
           <tr>
-            {columns.map(({ head, kind }) => (
-              <th key={head} scope="col" className={style[kind ?? "text"]}>
+            {columns.map(({ head, kind = "text" }) => (
+              <th key={head} scope="col" className={style[kind]}>
                 {kind === "action" ? <span className="visually-hidden">{head}</span> : head}
               </th>
             ))}
@@ -53,9 +50,9 @@ export function Table<T>({
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={keyOf(row)} className={isQuiet(row) ? style.quiet : undefined}>
-              {columns.map(({ head, cell, kind }) => (
-                <td key={head} className={style[kind ?? "text"]}>
+            <tr key={keyOf(row)} className={isQuiet?.(row) ? style.quiet : undefined}>
+              {columns.map(({ head, cell, kind = "text" }) => (
+                <td key={head} className={style[kind]}>
                   {cell(row)}
                 </td>
               ))}
@@ -67,18 +64,27 @@ export function Table<T>({
   );
 }
 
+function Cards<T>({ caption, columns, rows, keyOf, isQuiet }: TableProps<T>): ReactNode {
+  return (
+    <ul className={style.cards} aria-label={caption}>
+      {rows.map((row) => (
+        <li key={keyOf(row)} className={`${style.card} ${isQuiet?.(row) ? style.quiet : ""}`}>
+          <Card columns={columns} row={row} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 function Card<T>({ columns, row }: { columns: Column<T>[]; row: T }): ReactNode {
-  const cells = columns.map((column) => ({ ...column, content: column.cell(row) }));
+  const cells = columns.map((column) => ({ kind: "text", ...column, content: column.cell(row) }));
+  const [titles, actions] = ["title", "action"].map((wanted) =>
+    cells.filter(({ kind }) => kind === wanted).map(({ head, content }) => <div key={head}>{content}</div>),
+  );
   const facts = cells.filter(({ kind, content }) => kind !== "title" && kind !== "action" && content);
   return (
     <>
-      <div className={style.titles}>
-        {cells
-          .filter(({ kind }) => kind === "title")
-          .map(({ head, content }) => (
-            <div key={head}>{content}</div>
-          ))}
-      </div>
+      <div className={style.titles}>{titles}</div>
       <dl className={style.facts}>
         {facts.map(({ head, content }) => (
           <div key={head}>
@@ -87,11 +93,7 @@ function Card<T>({ columns, row }: { columns: Column<T>[]; row: T }): ReactNode 
           </div>
         ))}
       </dl>
-      {cells
-        .filter(({ kind }) => kind === "action")
-        .map(({ head, content }) => (
-          <div key={head}>{content}</div>
-        ))}
+      {actions}
     </>
   );
 }

@@ -1,6 +1,7 @@
 import { admin } from "./de/admin.ts";
 import { alarms } from "./de/alarms.ts";
 import { app } from "./de/app.ts";
+import { history } from "./de/history.ts";
 import { roles, session } from "./de/session.ts";
 import { ward } from "./de/ward.ts";
 import type { Strings } from "./en.ts";
@@ -51,6 +52,6 @@ export const de: Strings = {
     },
   },
   patient: {},
-  history: {},
+  history,
   admin,
 };

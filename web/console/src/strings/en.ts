@@ -1,6 +1,7 @@
 import { admin } from "./en/admin.ts";
 import { alarms } from "./en/alarms.ts";
 import { app } from "./en/app.ts";
+import { history } from "./en/history.ts";
 import { roles, session } from "./en/session.ts";
 import { ward } from "./en/ward.ts";
 
@@ -51,7 +52,7 @@ export const en = {
     },
   },
   patient: {},
-  history: {},
+  history,
   admin,
 };
 

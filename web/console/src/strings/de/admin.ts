@@ -2,7 +2,7 @@ import type { Strings } from "../en.ts";
 
 /** Accounts, patients, care teams, the state of the system, and the rules. */
 export const admin: Strings["admin"] = {
-  title: "Administration",
+  title: "Verwaltung",
   parts: { system: "System", users: "Konten", patients: "Patienten", "care-teams": "Teams", rules: "Regeln" },
   notAllowed: "Nur für die Administration",
   notAllowedHint: "Ihr Konto hat diese Rolle nicht.",
