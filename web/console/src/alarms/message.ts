@@ -35,8 +35,8 @@ function againstLimit(alert: Told, strings: Strings): string | undefined {
   const unit = unitName(alert.unit);
   const show = (comparison: string, limit: number) =>
     `${signName(alert.vitalType, strings)} ${number(value, strings)} ${comparison} ${number(limit, strings)} ${unit}`.trimEnd();
-  if (min !== undefined && value < min) return show("<", min);
-  if (max !== undefined && value > max) return show(">", max);
+  if (min != null && value < min) return show("<", min);
+  if (max != null && value > max) return show(">", max);
   return undefined;
 }
 

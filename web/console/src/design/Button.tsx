@@ -9,5 +9,5 @@ export function Button({
   className,
   ...attributes
 }: ButtonHTMLAttributes<HTMLButtonElement> & { kind?: Kind }): ReactNode {
-  return <button type="button" {...attributes} className={`${style.button} ${style[kind]} ${className ?? ""}`} />;
+  return <button type="button" {...attributes} className={`${style.button} ${style[kind] ?? ""} ${className ?? ""}`} />;
 }
