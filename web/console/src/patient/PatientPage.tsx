@@ -1,16 +1,90 @@
-import type { ReactNode } from "react";
-import { NumberGrid } from "../vitals/NumberGrid.tsx";
-import { Waveform } from "../vitals/Waveform.tsx";
+import { useAlerts } from "@tocsin/react";
+import { lazy, type ReactNode, Suspense, useMemo } from "react";
+import { Link } from "wouter";
+import { AlarmRow } from "../alarms/AlarmRow.tsx";
+import { worstFirst } from "../alarms/order.ts";
+import { useQueryOfAddress } from "../app/address.ts";
+import { Spinner } from "../design/Spinner.tsx";
+import { Tabs } from "../design/Tabs.tsx";
+import { useStrings } from "../strings/index.tsx";
+import { usePatients } from "../ward/patients.ts";
+import { LimitsSection } from "./limits/LimitsSection.tsx";
+import { Monitor } from "./Monitor.tsx";
+import style from "./PatientPage.module.css";
+import { TimelineSection } from "./timeline/TimelineSection.tsx";
 
-/** Everything about one patient. */
+// The charts are the largest part of the console, and only this page has them.
+const TrendsSection = lazy(async () => ({ default: (await import("./trends/TrendsSection.tsx")).TrendsSection }));
+
+const PARTS = ["trends", "alarms", "limits"] as const;
+type Part = (typeof PARTS)[number];
+
+/** Everything about one patient: what is wrong, the monitor, and below it how it came to this. */
 export function PatientPage({ patientId }: { patientId: string }): ReactNode {
+  const { patient } = useStrings();
+  const wanted = useQueryOfAddress().get("show");
+  const part = PARTS.find((it) => it === wanted) ?? "trends";
   return (
-    <>
-      <h1>{patientId}</h1>
-      <NumberGrid patientId={patientId} />
-      <Waveform patientId={patientId} type="ecg" height={140} />
-      <Waveform patientId={patientId} type="pleth" height={96} />
-      <Waveform patientId={patientId} type="resp_wave" height={80} />
-    </>
+    <div className={style.page} key={patientId}>
+      <PatientHeader patientId={patientId} />
+      <OpenAlarms patientId={patientId} />
+      <Monitor patientId={patientId} />
+      <Tabs
+        label={patient.parts.label}
+        tabs={PARTS.map((it) => ({
+          href: `#/patients/${encodeURIComponent(patientId)}?show=${it}`,
+          text: patient.parts[it],
+          isCurrent: it === part,
+        }))}
+      />
+      <section className={style.part} aria-label={patient.parts[part]}>
+        <Suspense fallback={<Spinner label={patient.trends.loading} />}>
+          <PatientPart part={part} patientId={patientId} />
+        </Suspense>
+      </section>
+    </div>
+  );
+}
+
+function PatientPart({ part, patientId }: { part: Part; patientId: string }): ReactNode {
+  if (part === "alarms") return <TimelineSection patientId={patientId} />;
+  if (part === "limits") return <LimitsSection patientId={patientId} />;
+  return <TrendsSection patientId={patientId} />;
+}
+
+function PatientHeader({ patientId }: { patientId: string }): ReactNode {
+  const { patient } = useStrings();
+  const { data } = usePatients();
+  const known = data?.find(({ id }) => id === patientId);
+  return (
+    <header className={style.header}>
+      <Link href="/" className={style.back}>
+        <span aria-hidden="true">←</span> {patient.back}
+      </Link>
+      <h1>{known?.name ?? patientId}</h1>
+      <p className={style.facts}>
+        {known && known.name !== patientId && <span>{patient.id(patientId)}</span>}
+        {known?.unit && <span>{patient.unit(known.unit)}</span>}
+      </p>
+    </header>
+  );
+}
+
+function OpenAlarms({ patientId }: { patientId: string }): ReactNode {
+  const { patient } = useStrings();
+  const alerts = useAlerts();
+  const open = useMemo(
+    () => worstFirst([...alerts.values()].filter((alert) => alert.patientId === patientId)),
+    [alerts, patientId],
+  );
+  if (open.length === 0) return null;
+  return (
+    <section aria-label={patient.open}>
+      <ol className={style.open} data-testid="patient-alarms">
+        {open.map((alert) => (
+          <AlarmRow key={alert.alertId} alert={alert} />
+        ))}
+      </ol>
+    </section>
   );
 }

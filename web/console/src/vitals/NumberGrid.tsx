@@ -1,6 +1,7 @@
 import { type Alert, useAlerts, useConnectionState, useVitals } from "@tocsin/react";
 import { type ReactNode, useState } from "react";
-import { useStrings } from "../strings/index.tsx";
+import { lookOf, symbolOf } from "../alarms/priority.ts";
+import { type Strings, useStrings } from "../strings/index.tsx";
 import type { Bounds } from "./limits.ts";
 import style from "./NumberGrid.module.css";
 import { MISSING, type Reading, readingOf, Sightings, worstAbout } from "./readings.ts";
@@ -54,8 +55,6 @@ export function NumberGrid({ patientId, compact = false, only }: NumberGridProps
   );
 }
 
-const SYMBOLS = { high: "***", medium: "**", low: "*" } as const;
-
 function NumberCell({
   sign,
   readings,
@@ -70,11 +69,10 @@ function NumberCell({
   const strings = useStrings().vitals;
   const { name, unit } = strings.signs[sign.id];
   const age = Math.max(...readings.map((it) => it.age ?? 0));
-  const look = alert && (alert.kind === "technical" ? "technical" : alert.priority);
-  const classes = [style.cell, style[sign.id], look && style[look], alert?.state === "active" && style.untaken];
   return (
     <div
-      className={classes.filter(Boolean).join(" ")}
+      className={`${style.cell} ${style[sign.id]} ${alert ? `alarm-frame ${style.alarmed}` : ""}`}
+      {...(alert && { "data-look": lookOf(alert), "data-priority": alert.priority, "data-state": alert.state })}
       data-testid="number"
       data-sign={sign.id}
       data-missing={readings[0]?.value === undefined}
@@ -82,43 +80,54 @@ function NumberCell({
       <dt className={style.name}>
         {name}
         <span className={style.unit}>{unit}</span>
-        {alert && look && (
+        {alert && (
           <span className={style.symbol}>
-            <span aria-hidden="true">{look === "technical" ? "!!!" : SYMBOLS[alert.priority]}</span>
-            <span className="visually-hidden">{strings.alarmed[look]}</span>
+            <span aria-hidden="true">{symbolOf(alert)}</span>
+            <span className="visually-hidden">{strings.alarmed[lookOf(alert)]}</span>
           </span>
         )}
       </dt>
       <dd className={style.values}>
         <Value sign={sign} readings={readings} />
         <Limits bounds={bounds} sign={sign} />
-        <span className={style.age}>{age > 0 && strings.age(age)}</span>
+        <span className={style.below}>
+          {readings[2] && <Mean reading={readings[2]} sign={sign} />}
+          <span className={style.age}>{age > 0 && strings.age(age)}</span>
+        </span>
       </dd>
     </div>
   );
 }
 
-/** The number itself; a pressure is systolic over diastolic, and its mean. */
-function Value({ sign, readings }: { sign: Sign; readings: Reading[] }): ReactNode {
+/** The number itself; a pressure is systolic over diastolic. */
+function Value({ sign, readings: [first = MISSING, second] }: { sign: Sign; readings: Reading[] }): ReactNode {
   const strings = useStrings().vitals;
-  const text = ({ value }: Reading): string => {
-    if (value === undefined) return strings.missing;
-    if (sign.id === "awake") return String(value);
-    if (typeof value === "boolean") return strings.given(value);
-    return typeof value === "number" ? written(value, sign.digits, strings.decimalPoint) : value;
-  };
-  const [first = MISSING, second, third] = readings;
   const isMissing = first.value === undefined;
   return (
     <span className={style.value}>
       {isMissing && <span className="visually-hidden">{strings.noReading}</span>}
-      <span className={style.number} aria-hidden={isMissing}>
-        {text(first)}
-        {second && <span className={style.second}>/{text(second)}</span>}
+      <span aria-hidden={isMissing}>
+        {textOf(first, sign, strings)}
+        {second && `/${textOf(second, sign, strings)}`}
       </span>
-      {third && <span className={style.mean}>({text(third)})</span>}
     </span>
   );
+}
+
+/** The mean of a pressure, in brackets as on a monitor. */
+function Mean({ reading, sign }: { reading: Reading; sign: Sign }): ReactNode {
+  const strings = useStrings().vitals;
+  return (
+    <span className={style.mean}>
+      <span className="visually-hidden">{strings.mean} </span>({textOf(reading, sign, strings)})
+    </span>
+  );
+}
+
+function textOf({ value }: Reading, sign: Sign, strings: Strings["vitals"]): string {
+  if (value === undefined) return strings.missing;
+  if (typeof value === "boolean") return strings.given(value);
+  return typeof value === "number" ? written(value, sign.digits, strings.decimalPoint) : value;
 }
 
 /** The upper limit over the lower one. */

@@ -15,6 +15,9 @@ const RESCALES_AFTER_MS = 1_000;
 
 const SILENT_MS = 2_000;
 const GAP_PX = 14;
+
+/** What is left free at the top for the name, so that no peak lies behind it. */
+const NAME_PX = 15;
 const LINE_PX = 1.5;
 const STILL_EVERY_MS = 1_000;
 
@@ -165,6 +168,11 @@ export class Curve {
     this.#stroke(this.#numberAt(newest - this.#shownMs()), this.#drawnTo, this.#shownMs() - newest);
   }
 
+  /** How high a curve may be. */
+  #room(): number {
+    return Math.max(this.#height - NAME_PX, this.#height / 2);
+  }
+
   /** How much of the past is on the screen. */
   #shownMs(): number {
     return (this.#width - GAP_PX) / SWEEP_PX_PER_MS;
@@ -180,7 +188,7 @@ export class Curve {
     if (!scale) return;
     const context = this.#context;
     const { pxPerUnit, centre } = scale;
-    const middle = this.#height / 2;
+    const middle = NAME_PX + this.#room() / 2;
     const mapping: Mapping = {
       lag,
       pxPerMs: SWEEP_PX_PER_MS,
@@ -226,10 +234,10 @@ export class Curve {
     const { type } = this.#options;
     this.#widest = Math.max(this.#widest, range.high - range.low);
     const scale =
-      type === "ecg" ? scaleECG(range, this.#height, this.gain, before) : scaleShape(range, this.#height, this.#widest);
+      type === "ecg" ? scaleECG(range, this.#room(), this.gain, before) : scaleShape(range, this.#room(), this.#widest);
     // A shape that breathes with every pulse would be hard to read: it changes only where it must.
     const isNear =
-      before && !isCutOff(range, this.#height, before) && Math.abs(Math.log(scale.pxPerUnit / before.pxPerUnit)) < 0.4;
+      before && !isCutOff(range, this.#room(), before) && Math.abs(Math.log(scale.pxPerUnit / before.pxPerUnit)) < 0.4;
     if (type !== "ecg" && isNear) return false;
     if (before && scale.pxPerUnit === before.pxPerUnit && scale.centre === before.centre) return false;
     this.#scale = scale;

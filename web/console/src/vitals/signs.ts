@@ -12,21 +12,19 @@ export interface Sign {
   hue: Hue;
   measured: Measured;
   digits: number;
-  /** The widest that it gets, so that nothing moves when it changes. */
-  widest: string;
 }
 
 export type SignId = "heartRate" | "spo2" | "respiration" | "pressure" | "temperature" | "pulse" | "awake" | "oxygen";
 
 export const SIGNS: readonly Sign[] = [
-  sign("heartRate", ["heart_rate"], "ecg", "continuously", "000"),
-  sign("spo2", ["spo2"], "pleth", "continuously", "000"),
-  sign("respiration", ["respiratory_rate"], "resp", "continuously", "00"),
-  sign("pressure", ["systolic_bp", "diastolic_bp", "mean_bp"], "pressure", "occasionally", "000/000"),
-  { ...sign("temperature", ["temperature"], "temperature", "occasionally", "00.0"), digits: 1 },
-  sign("pulse", ["pulse"], "pleth", "continuously", "000"),
-  sign("awake", ["consciousness"], "plain", "on rounds", "A"),
-  sign("oxygen", ["oxygen_supplement"], "plain", "on rounds", "00"),
+  sign("heartRate", ["heart_rate"], "ecg", "continuously"),
+  sign("spo2", ["spo2"], "pleth", "continuously"),
+  sign("respiration", ["respiratory_rate"], "resp", "continuously"),
+  sign("pressure", ["systolic_bp", "diastolic_bp", "mean_bp"], "pressure", "occasionally"),
+  { ...sign("temperature", ["temperature"], "temperature", "occasionally"), digits: 1 },
+  sign("pulse", ["pulse"], "pleth", "continuously"),
+  sign("awake", ["consciousness"], "plain", "on rounds"),
+  sign("oxygen", ["oxygen_supplement"], "plain", "on rounds"),
 ];
 
 /** Signs that are only shown where there is something to say about them. */
@@ -51,6 +49,6 @@ export function written(value: number, digits: number, decimalPoint: string): st
   return value.toFixed(digits).replace(".", decimalPoint);
 }
 
-function sign(id: SignId, types: string[], hue: Hue, measured: Measured, widest: string): Sign {
-  return { id, types, hue, measured, widest, digits: 0 };
+function sign(id: SignId, types: string[], hue: Hue, measured: Measured): Sign {
+  return { id, types, hue, measured, digits: 0 };
 }
