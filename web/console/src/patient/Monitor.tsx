@@ -1,5 +1,5 @@
 import { useVitals } from "@tocsin/react";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react";
 import { useStrings } from "../strings/index.tsx";
 import { NumberGrid } from "../vitals/NumberGrid.tsx";
 import { GAINS, type Gain } from "../vitals/scale.ts";
@@ -7,7 +7,10 @@ import { Waveform } from "../vitals/Waveform.tsx";
 import { type Coming, ComingCurves } from "./curves.ts";
 import style from "./Monitor.module.css";
 
-const HEIGHTS = { ecg: 160, pleth: 120, resp_wave: 96 };
+/** So that curves and numbers end on the same line; less on a telephone, where they stand below each other. */
+const HEIGHTS = { ecg: 188, pleth: 144, resp_wave: 116 };
+const LOW_HEIGHTS = { ecg: 116, pleth: 84, resp_wave: 68 };
+const IS_NARROW = "(max-width: 760px)";
 
 /** As high as a line of an ECG with twelve leads is. */
 const LOW_ECG = 96;
@@ -23,6 +26,7 @@ export function Monitor({ patientId }: { patientId: string }): ReactNode {
     setCurves(coming.curves);
     return onFrame((frame) => coming.take(frame, performance.now()) && setCurves(coming.curves));
   }, [onFrame]);
+  const heights = useSyncExternalStore(onNarrowChange, isNarrow) ? LOW_HEIGHTS : HEIGHTS;
   const leads = curves.filter(({ type }) => type === "ecg").length;
   return (
     <section className={style.monitor} aria-label={monitor.label}>
@@ -33,7 +37,7 @@ export function Monitor({ patientId }: { patientId: string }): ReactNode {
             patientId={patientId}
             type={type}
             lead={lead}
-            height={type === "ecg" && leads > 3 ? LOW_ECG : HEIGHTS[type]}
+            height={type === "ecg" && leads > 3 ? LOW_ECG : heights[type]}
             gain={gain}
           />
         ))}
@@ -56,4 +60,14 @@ export function Monitor({ patientId }: { patientId: string }): ReactNode {
       </div>
     </section>
   );
+}
+
+function isNarrow(): boolean {
+  return matchMedia(IS_NARROW).matches;
+}
+
+function onNarrowChange(listener: () => void): () => void {
+  const query = matchMedia(IS_NARROW);
+  query.addEventListener("change", listener);
+  return () => query.removeEventListener("change", listener);
 }
