@@ -267,7 +267,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, console: Path 
         allow_credentials=True,
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
-        expose_headers=["Retry-After"],
+        expose_headers=["Date", "Retry-After"],
     )
     serve_console(app, console, otherwise=PAGE)
     return app

@@ -199,3 +199,5 @@ async def test_a_page_of_an_allowed_origin_may_read_and_write_and_no_other(tmp_p
             assert preflight.headers.get("access-control-allow-origin") == allowed
             assert answer.headers.get("access-control-allow-origin") == allowed
             assert preflight.is_success is (allowed is not None)
+            if allowed is not None:
+                assert answer.headers["access-control-expose-headers"] == "Date, Retry-After"

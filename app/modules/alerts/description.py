@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from app.core.errors import SCHEMAS
+from app.core.roles import Role
 from app.core.wire import WireModel
 from app.modules.alerts.encoding import ClosingReason, NotRecovered
 from app.modules.alerts.schemas import AlertEventView
@@ -22,9 +23,13 @@ class StreamOpened(WireModel):
 
 
 class StreamScope(WireModel):
-    """Data of `stream.scope`: on the stream of all care teams, at its beginning and whenever that changes."""
+    """Data of `stream.scope`: what the stream covers, at its beginning and whenever that changes.
 
-    patient_ids: list[str] = Field(description="Who is covered; take down what you show of others.")
+    Take down what you show of others.
+    """
+
+    patient_ids: list[str] | None = Field(description="Whose alerts; null for every patient.")
+    roles: list[Role] = Field(description="Alerts to whom; with `admin` among them, to everybody.")
 
 
 class StreamReady(WireModel):
@@ -42,8 +47,8 @@ class StreamClosing(WireModel):
 
 
 _ABOUT = """
-`stream.opened` comes first, then a snapshot of the open alerts (without ids) or, with a cursor, everything
-that was missed, then `stream.ready`, then live events. Alert events are unnamed messages, each with one line
+`stream.opened` comes first, then `stream.scope` and a snapshot of the open alerts (without ids) or, with a cursor,
+everything that was missed, then `stream.ready`, then live events. Alert events are unnamed messages, each with one line
 of JSON. A quiet stream carries its current `id` and a comment. `stream.closing` says why the server ends the
 stream: connect again with the last id.
 """

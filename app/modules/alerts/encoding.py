@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from app.core.roles import Role
 from app.core.sinks import Framing
 from app.core.sse import encode_event, encode_keepalive
 from app.modules.alerts.schemas import Cursor, LogEntry
@@ -43,9 +44,13 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Scoped:
-    """Which patients are covered from here on; what is shown of others is to be taken down."""
+    """What is covered from here on: alerts of these patients (none: of all) that are addressed to these roles.
 
-    patient_ids: frozenset[str]
+    What is shown of others is to be taken down. With `admin` among the roles, alerts to all of them are covered.
+    """
+
+    patient_ids: frozenset[str] | None
+    roles: frozenset[Role]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +131,9 @@ class EventStreamEncoding:
             case Ready(cursor, sent):
                 data = {"cursor": str(cursor), "sent": sent}
                 return encode_event(_json(data), event="stream.ready", event_id=str(cursor))
-            case Scoped(patient_ids):
-                return encode_event(_json({"patientIds": sorted(patient_ids)}), event="stream.scope")
+            case Scoped(patient_ids, roles):
+                data = {"patientIds": None if patient_ids is None else sorted(patient_ids), "roles": sorted(roles)}
+                return encode_event(_json(data), event="stream.scope")
             case Closing(reason):
                 retry_ms = self._jittered()
                 data = {"reason": reason, "retryMs": retry_ms}

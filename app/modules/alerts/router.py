@@ -135,7 +135,7 @@ async def stream_alerts_of_care_teams(
     newcomers: frozenset[str] = frozenset()
     if start.recovered and (last_seen_at := await opener.manager.log.time_of(start.position)):
         newcomers = await care_team.patients_granted_since(caller.user_id, last_seen_at - CLOCKS_DIFFER)
-    start = replace(start, newcomers=newcomers, tells_scope=True)
+    start = replace(start, newcomers=newcomers)
     return AlertEventStream(opener, caller, scope, care_team.caregiver_scope, start)
 
 

@@ -46,7 +46,6 @@ class Start:
     Attributes:
         newcomers: patients who came into view only after `position`, and whose open alerts the
             client has never been sent.
-        tells_scope: whether the client is told which patients are covered, now and when that changes.
     """
 
     position: int
@@ -54,7 +53,6 @@ class Start:
     reason: NotRecovered | None = None
     wants_snapshot: bool = True
     newcomers: frozenset[str] = frozenset()
-    tells_scope: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ class Subscription(Feed[LogEntry]):
         super().__init__(start.position, queue_limit=queue_limit)
         self._manager = manager
         self._newcomers = start.newcomers
-        self._tells_scope = start.tells_scope
+        self._tells_scope = True
         self._is_joining = True
         self._is_waiting = False
         self.showing: Showing | None = None
@@ -263,7 +261,7 @@ class Subscription(Feed[LogEntry]):
                 return
             if self._tells_scope:
                 self._tells_scope = False
-                self._say(Scoped(self.scope.patient_ids or frozenset()))
+                self._say(Scoped(self.scope.patient_ids, self.scope.roles))
             elif self.showing is not None:
                 self._wait_for_page()
             elif self._newcomers:

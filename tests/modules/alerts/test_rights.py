@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from tests.modules.alerts.steps import (
     nurse_and_admin,
 )
 from tests.servers import RunningServer, serving, until
+from tests.sse import Received
 
 pytestmark = pytest.mark.anyio
 
@@ -84,19 +86,37 @@ async def test_the_stream_of_all_patients_follows_grants_and_revocations(ward: R
         assert [event["condition"] for event in stream.alerts] == ["already-open", "new", "first", "last"]
 
 
-async def test_the_stream_of_all_patients_says_who_is_covered_whenever_that_changes(
+async def test_the_stream_of_all_patients_says_what_is_covered_whenever_that_changes(
     ward: RunningServer,
 ) -> None:
+    def covers(*patient_ids: str, roles: list[str]) -> Callable[[Received], bool]:
+        covered = {"patientIds": list(patient_ids), "roles": roles}
+        return lambda m: m.event == "stream.scope" and m.json == covered
+
+    me = (await ward.call("GET", "/api/v1/users/me", "nurse")).json()
     async with ward.stream("nurse", path=CAREGIVER_STREAM) as stream:
-        assert await stream.control("stream.scope") == {"patientIds": ["P1"]}
+        assert await stream.control("stream.scope") == {"patientIds": ["P1"], "roles": ["nurse"]}
         await stream.control("stream.ready")
         await ward.grant("P2", "nurse")
-        await stream.next(lambda m: m.event == "stream.scope" and m.json == {"patientIds": ["P1", "P2"]})
+        await stream.next(covers("P1", "P2", roles=["nurse"]))
         await ward.revoke("P1", "nurse")
-        await stream.next(lambda m: m.event == "stream.scope" and m.json == {"patientIds": ["P2"]})
-    async with ward.stream("nurse", "nurse", "P2") as stream:
-        await stream.control("stream.ready")
-        assert "stream.scope" not in [message.event for message in stream.received]
+        await stream.next(covers("P2", roles=["nurse"]))
+        await ward.call("PATCH", f"/api/v1/users/{me['id']}", "admin", {"roles": ["nurse", "doctor"]})
+        await stream.next(covers("P2", roles=["doctor", "hospital", "nurse"]))
+        await ward.call("PATCH", f"/api/v1/users/{me['id']}", "admin", {"roles": ["doctor"]})
+        await stream.next(covers("P2", roles=["doctor", "hospital"]))
+
+
+async def test_every_stream_says_what_it_covers_before_it_is_ready(ward: RunningServer) -> None:
+    for name, role, patient_id, covered in (
+        ("nurse", "nurse", "P1", {"patientIds": ["P1"], "roles": ["nurse"]}),
+        ("admin", "admin", "P2", {"patientIds": ["P2"], "roles": ["admin"]}),
+        ("admin", "admin", "*", {"patientIds": None, "roles": ["admin"]}),
+    ):
+        async with ward.stream(name, role, patient_id) as stream:
+            await stream.control("stream.ready")
+            controls = [(message.event, message.json) for message in stream.received if message.event]
+        assert ("stream.scope", covered) in controls[: [event for event, _ in controls].index("stream.ready")]
 
 
 async def test_a_patient_granted_while_the_reader_was_away_comes_with_the_open_alerts(ward: RunningServer) -> None:
