@@ -5,6 +5,5 @@ export default defineConfig({
     target: "es2022",
     sourcemap: true,
     lib: { entry: "src/index.ts", formats: ["es"], fileName: "index" },
-    rollupOptions: { external: ["eventsource-parser"] },
   },
 });

@@ -1,13 +1,16 @@
 /** The alerts that somebody may see, as they are now and as they change. */
 import { call, type InputOf, type OutputOf, searchOf } from "./call.ts";
-import type { Connection } from "./connection.ts";
-import type { Message } from "./event-stream.ts";
+import { addressOf, type Connection } from "./connection.ts";
 import { follow, type Listener } from "./follow.ts";
 import { type AlertMap, OpenAlerts } from "./open-alerts.ts";
-import { canShare, followTogether } from "./tabs.ts";
+import { followTogether } from "./tabs.ts";
 import type { Alert, AlertEvent, Audience, ConnectionState } from "./types.ts";
 
-/** Where a cursor is kept between two lives of a page or a process, such as `localStorage` or a file. */
+/**
+ * Where a cursor is kept between two lives of a page or a process, such as `localStorage` or a file.
+ *
+ * What it throws stops nothing: without an answer the stream begins with what is open.
+ */
 export interface CursorStorage {
   get(): string | null | undefined | Promise<string | null | undefined>;
   set(cursor: string): void | Promise<void>;
@@ -46,37 +49,48 @@ export interface AlertStream {
   close(): void;
 }
 
-/** Follow the alerts of an audience until it is closed, or the server refuses for good. */
+/**
+ * Follow the alerts of an audience until it is closed, or the server refuses for good.
+ *
+ * Throws `TypeError` where the address of the server is not known.
+ */
 export function createAlertStream(options: AlertStreamOptions): AlertStream {
+  const stream = { ...options, path: pathOf(options) };
+  addressOf(options, stream.path);
   const alerts = new OpenAlerts();
   const end = new AbortController();
-  const callbacks = { event: new Set(), alerts: new Set(), state: new Set() } as {
-    [K in keyof AlertStreamEvents]: Set<(told: AlertStreamEvents[K]) => void>;
-  };
-  let state: ConnectionState = { phase: "connecting", since: Date.now() };
-  let storedCursor = "";
-  const tell = <K extends keyof AlertStreamEvents>(name: K, told: AlertStreamEvents[K]) => {
-    for (const callback of callbacks[name]) {
-      try {
-        callback(told);
-      } catch (error) {
-        // A mistake of one of those who listen stops neither the others nor the stream.
-        reportError(error);
-      }
-    }
-  };
+  // What a callback throws is reported as an error that nobody caught, and stops neither the others nor the stream.
+  const callbacks = new EventTarget();
+  let state!: ConnectionState; // Connecting, before anybody can ask.
+  let hasBegun = false;
+  let storing: Promise<void> = Promise.resolve();
+
+  const tell = <K extends keyof AlertStreamEvents>(name: K, detail: AlertStreamEvents[K]) =>
+    callbacks.dispatchEvent(new CustomEvent(name, { detail }));
   const listener: Listener = {
-    cursor: () => alerts.cursor,
-    heard: (messages: Message[]) => {
-      for (const message of messages) {
-        const event = alerts.take(message);
-        if (event) tell("event", event);
+    cursor: async (signal) => {
+      if (!hasBegun) {
+        const stored = await (async () => options.storage?.get())().catch(() => null);
+        // A cursor alone brings what has happened since, and not what was open then: that is asked for first.
+        if (stored) alerts.seed(await openAlerts(options, signal), stored);
+        hasBegun = true;
       }
-      if (alerts.publish() || messages.length === 0) tell("alerts", alerts.published);
-      if (alerts.cursor !== storedCursor) {
-        storedCursor = alerts.cursor;
-        options.storage?.set(storedCursor);
+      return alerts.known.cursor;
+    },
+    heard: (messages) => {
+      hasBegun = true;
+      try {
+        for (const message of messages) {
+          const event = alerts.take(message);
+          if (event) tell("event", event);
+          if (end.signal.aborted) return;
+        }
+      } finally {
+        // One after the other, each the newest: a slow storage does not end up with an old one.
+        storing = storing.then(() => options.storage?.set(alerts.known.cursor)).catch(() => {});
       }
+      // Without messages it is another tab that told everything at once.
+      if (alerts.publish() || !messages.length) tell("alerts", alerts.known.published);
     },
     changed: (next) => {
       state = next;
@@ -87,64 +101,50 @@ export function createAlertStream(options: AlertStreamOptions): AlertStream {
   void run();
   return {
     get alerts() {
-      return alerts.published;
+      return alerts.known.published;
     },
     get state() {
       return state;
     },
     get cursor() {
-      return alerts.cursor;
+      return alerts.known.cursor;
     },
     on: (name, callback) => {
-      callbacks[name].add(callback);
-      return () => callbacks[name].delete(callback);
+      const hear = (event: Event) => callback((event as CustomEvent).detail);
+      callbacks.addEventListener(name, hear);
+      return () => callbacks.removeEventListener(name, hear);
     },
     close: () => end.abort(),
   };
 
   async function run(): Promise<void> {
-    const stored = await options.storage?.get();
-    if (stored) await seed(stored);
-    const stream = { ...options, path: pathOf(options) };
-    if (options.share !== undefined && canShare()) {
-      const name = `tocsin ${options.share} ${options.baseUrl ?? ""}${stream.path}`;
-      await followTogether(name, stream, listener, alerts, end.signal);
-    } else await follow(stream, listener, end.signal);
-  }
-
-  /** A cursor alone brings what has happened since, and not what was open then: that is asked for first. */
-  async function seed(cursor: string): Promise<void> {
-    const open: Alert[] = [];
-    let page: string | null = null;
-    try {
-      do {
-        const query: InputOf<"get", "/api/v1/alerts">["query"] = {
-          state: "open",
-          limit: 500,
-          cursor: page,
-          patient_id: patientOf(options) ?? null,
-        };
-        const answer: OutputOf<"get", "/api/v1/alerts"> = await call(options, "get", "/api/v1/alerts", {
-          query,
-          signal: end.signal,
-        });
-        open.push(...answer.alerts);
-        page = answer.nextCursor;
-      } while (page);
-      storedCursor = cursor;
-      alerts.seed(open, cursor);
-    } catch {
-      // Without it the stream begins with a snapshot, or says itself what is wrong.
+    if (options.share !== undefined) {
+      try {
+        const name = `tocsin ${options.share} ${options.baseUrl ?? ""}${stream.path}`;
+        return await followTogether(name, stream, listener, alerts, end.signal);
+      } catch {
+        // Neither Node 20 nor a page without TLS or in a sandbox has what that takes: it goes on alone.
+      }
     }
+    await follow(stream, listener, end.signal);
   }
 }
 
-function patientOf(audience: Audience): string | undefined {
-  return "patientId" in audience ? audience.patientId : undefined;
+/** Everything that is open and that the caller may see; the stream says what of it is its own. */
+async function openAlerts(options: AlertStreamOptions, signal: AbortSignal): Promise<Alert[]> {
+  const open: Alert[] = [];
+  let cursor: string | null = null;
+  do {
+    const query: InputOf<"get", "/api/v1/alerts">["query"] = { state: "open", limit: 500, cursor };
+    const page: OutputOf<"get", "/api/v1/alerts"> = await call(options, "get", "/api/v1/alerts", { query, signal });
+    open.push(...page.alerts);
+    cursor = page.nextCursor;
+  } while (cursor);
+  return open;
 }
 
 function pathOf(audience: Audience): string {
   if ("caregiver" in audience) return "/api/v1/caregivers/alerts/stream";
-  const patientId = "all" in audience ? "*" : patientOf(audience);
+  const patientId = "patientId" in audience ? audience.patientId : "all" in audience ? "*" : "";
   return `/api/v1/alerts/stream${searchOf({ role: audience.role, patient_id: patientId })}`;
 }

@@ -13,7 +13,6 @@ export function backoffMs(baseMs: number, failures: number): number {
 /** Resolve after so many milliseconds, or at once when the signal is aborted. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
     const done = () => {
       clearTimeout(timer);
       signal.removeEventListener("abort", done);
@@ -21,5 +20,19 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     };
     const timer = setTimeout(done, ms);
     signal.addEventListener("abort", done);
+    if (signal.aborted) done();
   });
+}
+
+/**
+ * What was promised, or a rejection as soon as the signal is aborted: for work that cannot be told to stop.
+ *
+ * The signal is one that nobody else listens to, and that ends with the work.
+ */
+export function unlessAborted<T>(signal: AbortSignal, work: T | Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const abortion = new Promise<never>((_, reject) => {
+    signal.onabort = () => reject(signal.reason);
+  });
+  return Promise.race([work, abortion]);
 }

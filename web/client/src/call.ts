@@ -43,10 +43,14 @@ interface AnyInput {
   signal?: AbortSignal | undefined;
 }
 
+/** A server that says nothing for so long does not answer. */
+const ANSWERED_WITHIN_MS = 10_000;
+
 /**
  * Call the API.
  *
- * Throws `Refused` when the server says no, and whatever `fetch` throws when it says nothing.
+ * Throws `Refused` when the server says no, a `TimeoutError` when it does not answer within 10 s, and whatever `fetch`
+ * throws when it cannot be reached.
  */
 export async function call<M extends Method, P extends PathOf<M>>(
   connection: Connection,
@@ -55,7 +59,11 @@ export async function call<M extends Method, P extends PathOf<M>>(
   input?: InputOf<M, P>,
 ): Promise<OutputOf<M, P>> {
   const { path: named = {}, query, body, signal } = (input ?? {}) as AnyInput;
-  const options: RequestOptions = { method: method.toUpperCase(), signal };
+  const late = AbortSignal.timeout(ANSWERED_WITHIN_MS);
+  const options: RequestOptions = {
+    method: method.toUpperCase(),
+    signal: signal ? AbortSignal.any([signal, late]) : late,
+  };
   if (body !== undefined) {
     options.body = JSON.stringify(body);
     options.headers = { "Content-Type": "application/json" };
@@ -67,7 +75,6 @@ export async function call<M extends Method, P extends PathOf<M>>(
 
 /** The query of an address, without what is missing. */
 export function searchOf(query: Record<string, unknown> = {}): string {
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value != null && value !== "") search.set(name, String(value));
-  return search.size ? `?${search}` : "";
+  const given = Object.entries(query).filter(([, value]) => value != null && value !== "");
+  return given.length ? `?${new URLSearchParams(given as [string, string][])}` : "";
 }

@@ -1,17 +1,18 @@
 /** Requests to a server: who asks, what a refusal is, and what time it is there. */
+import { unlessAborted } from "./backoff.ts";
 import type { Problem } from "./types.ts";
 
 /**
  * How requests are signed in: with the cookies of `signIn`, or with a token.
  *
  * The function is asked before each request, so that it may refresh; `wasRefused` says that the token which it gave
- * last is no good.
+ * last is no good. One that throws counts as no answer of the server: it is asked again later.
  */
 export type Auth = "cookie" | ((wasRefused: boolean) => string | Promise<string>);
 
 export interface Connection {
   /** Where the server is, such as `https://tocsin.example.org`; in a browser the page's own origin if left out. */
-  baseUrl?: string;
+  baseUrl?: string | undefined;
   auth: Auth;
 }
 
@@ -19,33 +20,45 @@ export interface RequestOptions {
   method?: string;
   headers?: Record<string, string>;
   body?: string;
-  signal?: AbortSignal | undefined;
+  /** Ends the request; it lives no longer than this, since nobody takes back what listens to it. */
+  signal: AbortSignal;
 }
+
+/** The whole address of a path. Throws `TypeError` where there is none: outside of pages, without a `baseUrl`. */
+export function addressOf({ baseUrl = "" }: Pick<Connection, "baseUrl">, path: string): URL {
+  return new URL(baseUrl.replace(/\/$/, "") + path, globalThis.location?.href);
+}
+
+/** No server means more; and a timer that is set for longer than 24 days fires at once. */
+const LONGEST_RETRY_AFTER_S = 3600;
 
 /** The server said no. `status` and the stable `code` say why, and `problem` has everything that it said. */
 export class Refused extends Error {
-  readonly status: number;
-  readonly code: string;
-  readonly problem: Partial<Problem> & Record<string, unknown>;
+  declare readonly status: number;
+  declare readonly code: string;
+  declare readonly problem: Partial<Problem> & Record<string, unknown>;
   /** How long to wait at least before asking again, in milliseconds. */
-  readonly retryAfterMs: number;
+  declare readonly retryAfterMs: number;
 
   constructor(response: Response, problem: Refused["problem"]) {
-    super(problem.detail ?? `the server answered with ${response.status}`);
-    this.name = "Refused";
-    this.status = response.status;
-    this.code = problem.code ?? "";
-    this.problem = problem;
-    this.retryAfterMs = (Number(response.headers.get("Retry-After")) || 0) * 1000;
+    super(problem.detail ?? String(response.status));
+    Object.assign(this, {
+      name: "Refused",
+      status: response.status,
+      code: problem.code ?? "",
+      problem,
+      retryAfterMs: Math.min(Number(response.headers.get("Retry-After")) || 0, LONGEST_RETRY_AFTER_S) * 1000,
+    });
   }
 
-  /** Whether the same request may succeed later; 204 tells an event stream to stay away (HTML standard, 9.2). */
+  /** Whether the same request would be refused later, too. */
   get isFinal(): boolean {
     return this.status < 500 && ![408, 425, 429].includes(this.status);
   }
 }
 
 const REFRESH = "/api/v1/refresh-token";
+const REFRESHED_WITHIN_MS = 10_000;
 const refreshing = new Map<string, Promise<boolean>>();
 
 /**
@@ -53,17 +66,14 @@ const refreshing = new Map<string, Promise<boolean>>();
  *
  * Throws `Refused` for every answer but a success, and whatever `fetch` throws where there is no answer.
  */
-export async function request(connection: Connection, path: string, options: RequestOptions = {}): Promise<Response> {
+export async function request(connection: Connection, path: string, options: RequestOptions): Promise<Response> {
   let response = await send(connection, path, options, false);
-  if (response.status === 401) {
-    const isFresh = connection.auth !== "cookie" || (await refresh(connection));
-    if (isFresh) {
-      await response.body?.cancel();
-      response = await send(connection, path, options, true);
-    }
+  if (response.status === 401 && (connection.auth !== "cookie" || (await refresh(connection)))) {
+    await response.body?.cancel();
+    response = await send(connection, path, options, true);
   }
-  if (response.ok && response.status !== 204) return response;
-  if (response.status === 204 && options.method) return response;
+  // 204 is an answer to a call; an event stream it tells to stay away (HTML standard, 9.2).
+  if (response.ok && (options.method || response.status !== 204)) return response;
   throw new Refused(response, await response.json().catch(() => ({})));
 }
 
@@ -74,55 +84,71 @@ async function send(
   wasRefused: boolean,
 ): Promise<Response> {
   const { baseUrl = "", auth } = connection;
-  const isCookie = auth === "cookie";
+  let credentials: RequestCredentials = "include";
+  if (auth !== "cookie") {
+    credentials = "omit";
+    headers = { ...headers, Authorization: `Bearer ${await unlessAborted(options.signal, auth(wasRefused))}` };
+  }
   const sentAt = Date.now();
-  const response = await fetch(baseUrl + path, {
+  const response = await fetch(addressOf(connection, path), {
     ...options,
-    headers: { ...headers, ...(isCookie ? {} : { Authorization: `Bearer ${await auth(wasRefused)}` }) },
-    credentials: isCookie ? "include" : "omit",
+    headers: headers ?? {},
+    credentials,
     cache: "no-store",
-  } as RequestInit);
+  });
   learnTime(baseUrl, Date.parse(response.headers.get("Date") ?? ""), sentAt);
   return response;
 }
 
-/** Renew the cookies. A refresh token is good for one use, so that of all tabs only one may use it at a time. */
-function refresh({ baseUrl = "" }: Connection): Promise<boolean> {
+/**
+ * Renew the cookies; gives whether they are good now. Throws where the server did not say.
+ *
+ * A refresh token is good for one use, so that of all tabs only one may use it at a time.
+ */
+function refresh(connection: Connection): Promise<boolean> {
+  const { baseUrl = "" } = connection;
   const renew = async () => {
-    const response = await fetch(baseUrl + REFRESH, { method: "POST", credentials: "include" });
-    if (response.status >= 500) throw new Refused(response, {});
+    const response = await fetch(addressOf(connection, REFRESH), {
+      method: "POST",
+      credentials: "include",
+      signal: AbortSignal.timeout(REFRESHED_WITHIN_MS),
+    });
+    const refused = new Refused(response, {});
+    if (!response.ok && !refused.isFinal) throw refused;
     return response.ok;
   };
   const locks = globalThis.navigator?.locks;
   let underWay = refreshing.get(baseUrl);
   if (!underWay) {
-    underWay = Promise.resolve(locks ? locks.request(`tocsin.refresh ${baseUrl}`, renew) : renew()).finally(() =>
-      refreshing.delete(baseUrl),
-    );
+    const alone = async () => (locks ? await locks.request(`tocsin.refresh ${baseUrl}`, renew) : await renew());
+    underWay = alone().finally(() => refreshing.delete(baseUrl));
     refreshing.set(baseUrl, underWay);
   }
   return underWay;
 }
 
-/** Between which bounds the server's clock is ahead of ours, in milliseconds. */
-const clocks = new Map<string, [least: number, most: number]>();
+/** How far the server's clock is ahead of ours, in milliseconds. */
+const clocks = new Map<string, number>();
+
+/** More than the whole second of `Date` and a slow answer explain: one of the clocks was set. */
+const CLOCK_WAS_SET_MS = 5_000;
+
+/** Of each answer so much is believed, so that the rounding of `Date` to whole seconds averages out. */
+const BELIEVED = 1 / 8;
 
 /**
  * The server's time, in milliseconds of the epoch, as well as its answers tell.
  *
  * Ages and countdowns on a screen whose own clock is wrong would be wrong, too.
  */
-export function serverNow({ baseUrl = "" }: { baseUrl?: string }): number {
-  const [least, most] = clocks.get(baseUrl) ?? [0, 0];
-  return Date.now() + (least + most) / 2;
+export function serverNow({ baseUrl = "" }: Pick<Connection, "baseUrl">): number {
+  return Date.now() + (clocks.get(baseUrl) ?? 0);
 }
 
-/** `Date` is in whole seconds, and was written between sending and receiving: each answer narrows the bounds. */
 function learnTime(baseUrl: string, date: number, sentAt: number): void {
-  if (!date) return;
-  const [least, most] = clocks.get(baseUrl) ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
-  const bounds: [number, number] = [date - Date.now(), date + 1000 - sentAt];
-  const both: [number, number] = [Math.max(least, bounds[0]), Math.min(most, bounds[1])];
-  // Bounds that exclude each other: one of the clocks was set.
-  clocks.set(baseUrl, both[0] <= both[1] ? both : bounds);
+  // `Date` is in whole seconds, and was written somewhere between sending and receiving.
+  const ahead = date + 500 - (sentAt + Date.now()) / 2;
+  const known = clocks.get(baseUrl) ?? ahead;
+  const differs = ahead - known;
+  if (date) clocks.set(baseUrl, known + differs * (Math.abs(differs) > CLOCK_WAS_SET_MS ? 1 : BELIEVED));
 }

@@ -4,7 +4,7 @@
 export interface Message {
   event: string;
   data: string;
-  id?: string;
+  id?: string | undefined;
 }
 
 /**
@@ -16,18 +16,23 @@ export interface Message {
 export function createReader(onRetry: (ms: number) => void): (piece: Uint8Array) => Message[] {
   const decoder = new TextDecoder(); // Strips a byte order mark, and waits for the rest of a character that was cut.
   let rest = "";
+  let endedInCR = false;
   let fields: Record<string, string> = {};
 
   return (piece) => {
     const messages: Message[] = [];
-    // A CR at the very end may be the first half of a CRLF: it waits for what follows.
-    const lines = (rest + decoder.decode(piece, { stream: true })).split(/\r\n|\n|\r(?!$)/);
+    let text = decoder.decode(piece, { stream: true });
+    if (!text) return messages;
+    // A CR ends its line at once; an LF right after it, in this piece or in the next, belongs to it.
+    if (endedInCR && text[0] === "\n") text = text.slice(1);
+    endedInCR = text.endsWith("\r");
+    const lines = (rest + text).split(/\r\n?|\n/);
     rest = lines.pop() as string;
     for (const line of lines) {
       if (line === "") {
-        const { event = "message", data, id } = fields;
+        const { event, data, id } = fields;
         if (data !== undefined || id !== undefined) {
-          messages.push({ event, data: data?.slice(1) ?? "", ...(id === undefined ? {} : { id }) });
+          messages.push({ event: event || "message", data: data?.slice(1) ?? "", id });
         }
         fields = {};
         continue;

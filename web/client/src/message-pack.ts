@@ -2,69 +2,55 @@
 
 const text = new TextDecoder();
 
+/** How the numbers from 0xca on are written: what reads them, and in how many bytes. */
+const NUMBERS = [
+  ["getFloat32", 4],
+  ["getFloat64", 8],
+  ["getUint8", 1],
+  ["getUint16", 2],
+  ["getUint32", 4],
+  ["getBigUint64", 8],
+  ["getInt8", 1],
+  ["getInt16", 2],
+  ["getInt32", 4],
+  ["getBigInt64", 8],
+] as const;
+
 /** The value that the bytes hold. Throws `RangeError` for what is cut off, or of a kind that is not read here. */
-export function decode(bytes: Uint8Array): unknown {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export function decode(bytes: ArrayBuffer): unknown {
+  const view = new DataView(bytes);
   let at = 0;
 
-  const number = (size: number, read: (at: number) => number | bigint) => {
+  const number = (kind: number) => {
+    const [read, size] = NUMBERS[kind] as (typeof NUMBERS)[number];
     at += size;
-    return Number(read.call(view, at - size));
+    return Number(view[read](at - size));
   };
-  const length = (kind: number) =>
-    kind === 0 ? number(1, view.getUint8) : kind === 1 ? number(2, view.getUint16) : number(4, view.getUint32);
+  /** Lengths are written as uint8, uint16 or uint32. */
+  const length = (size: number) => number(2 + size);
   const take = (size: number) => {
-    if (at + size > bytes.length) throw new RangeError("cut off");
     at += size;
-    return bytes.subarray(at - size, at);
+    return new Uint8Array(bytes, at - size, size);
   };
+  const words = (size: number) => text.decode(take(size));
   const array = (size: number) => Array.from({ length: size }, value);
-  const map = (size: number) => {
-    const read: Record<string, unknown> = {};
-    for (let i = 0; i < size; i++) read[String(value())] = value();
-    return read;
-  };
+  const map = (size: number) => Object.fromEntries(Array.from({ length: size }, () => [value(), value()]));
 
   function value(): unknown {
-    const first = number(1, view.getUint8);
+    const first = length(0);
     if (first < 0x80) return first;
-    if (first < 0x90) return map(first & 0x0f);
-    if (first < 0xa0) return array(first & 0x0f);
-    if (first < 0xc0) return text.decode(take(first & 0x1f));
+    if (first < 0x90) return map(first & 15);
+    if (first < 0xa0) return array(first & 15);
+    if (first < 0xc0) return words(first & 31);
     if (first >= 0xe0) return first - 0x100;
-    switch (first) {
-      case 0xc0:
-        return null;
-      case 0xc2:
-        return false;
-      case 0xc3:
-        return true;
-      case 0xca:
-        return number(4, view.getFloat32);
-      case 0xcb:
-        return number(8, view.getFloat64);
-      case 0xcc:
-        return number(1, view.getUint8);
-      case 0xcd:
-        return number(2, view.getUint16);
-      case 0xce:
-        return number(4, view.getUint32);
-      case 0xcf:
-        return number(8, view.getBigUint64);
-      case 0xd0:
-        return number(1, view.getInt8);
-      case 0xd1:
-        return number(2, view.getInt16);
-      case 0xd2:
-        return number(4, view.getInt32);
-      case 0xd3:
-        return number(8, view.getBigInt64);
-    }
-    if (first >= 0xc4 && first <= 0xc6) return take(length(first - 0xc4));
-    if (first >= 0xd9 && first <= 0xdb) return text.decode(take(length(first - 0xd9)));
-    if (first === 0xdc || first === 0xdd) return array(length(first - 0xdb));
-    if (first === 0xde || first === 0xdf) return map(length(first - 0xdd));
-    throw new RangeError(`0x${first.toString(16)} is not read here`);
+    if (first >= 0xde) return map(length(first - 0xdd));
+    if (first >= 0xdc) return array(length(first - 0xdb));
+    if (first >= 0xd9) return words(length(first - 0xd9));
+    if (first >= 0xca && first < 0xd4) return number(first - 0xca);
+    if (first >= 0xc4 && first < 0xc7) return take(length(first - 0xc4));
+    if (first === 0xc0) return null;
+    if (first === 0xc2 || first === 0xc3) return first === 0xc3;
+    throw new RangeError(`0x${first.toString(16)}`);
   }
 
   return value();

@@ -4,102 +4,109 @@ import type { Alert, AlertEvent } from "./types.ts";
 
 export type AlertMap = ReadonlyMap<string, Alert>;
 
-/** Everything that it knows, so that another tab can go on from here. */
+/** What a stream covers: alerts for these roles (for admins, every one), of these patients, or of all of them. */
+interface Coverage {
+  patientIds: string[] | null;
+  roles: string[];
+}
+
+/** Everything that is known; what another tab is told, so that it can go on from here. */
 export interface Known {
-  published: Alert[];
-  current: Alert[];
+  /** What may be shown: it changes only with whole states, and is another map then. */
+  published: AlertMap;
+  /** What has been heard; also the half of a snapshot. */
+  current: Map<string, Alert>;
+  /** Up to where everything is known; empty where only a snapshot will do. */
   cursor: string;
+  roles?: string[];
   isReady: boolean;
+  isChanged: boolean;
 }
 
 /**
  * Keeps the open alerts and the cursor.
  *
- * `published` is what may be shown. It changes only with whole states: while a snapshot or a replay comes it stays as
- * it was, so that nobody sees an alert flash up that has been resolved long ago.
+ * While a snapshot or a replay comes, what is published stays as it was, so that nobody sees an alert flash up that has
+ * been resolved long ago.
  */
 export class OpenAlerts {
-  published: AlertMap = new Map();
-  cursor = "";
-  #current = new Map<string, Alert>();
-  #isReady = false;
-  #isChanged = false;
+  known: Known = { published: new Map(), current: new Map(), cursor: "", isReady: false, isChanged: false };
 
-  /** Take a message; gives the event where it is one of an alert. */
+  /**
+   * Take a message; gives the event where it is one of an alert. Unknown kinds of messages only move the cursor.
+   *
+   * Throws for one that cannot be read, and where only a new connection brings what is missing: the cursor is then
+   * where that one has to begin.
+   */
   take({ event, data, id }: Message): AlertEvent | undefined {
+    const { known } = this;
     let told: AlertEvent | undefined;
-    const content = data ? JSON.parse(data) : {};
     if (event === "message") {
-      if (content.alertId) {
+      const content = data && JSON.parse(data);
+      if (content?.alertId) {
         told = content;
         this.#put(content);
       }
     } else if (event === "stream.opened") {
-      this.#isReady = false;
-      if (!content.recovered) {
+      known.isReady = false;
+      if (!JSON.parse(data).recovered) {
         // A snapshot begins. Until it is complete there is nowhere to come back to.
-        this.#current = new Map();
-        this.cursor = "";
+        known.current = new Map();
+        known.cursor = "";
       }
-    } else if (event === "stream.scope") {
-      for (const alert of this.#current.values()) if (!covers(content, alert)) this.#remove(alert.alertId);
-    } else if (event === "stream.ready") {
-      this.#isReady = this.#isChanged = true;
-    } else if (event === "stream.closing" && content.reason === "access_changed") {
+    } else if (event === "stream.scope") this.#cover(JSON.parse(data));
+    else if (event === "stream.ready") known.isReady = known.isChanged = true;
+    else if (event === "stream.closing" && JSON.parse(data).reason === "access_changed") {
       // What may be seen is another matter now: only a snapshot tells it.
-      this.cursor = "";
+      known.cursor = "";
     }
     // Only now that it has been taken, so that what was cut off in the middle comes again.
-    if (id) this.cursor = id;
+    if (id) known.cursor = id;
     return told;
   }
 
   /** Publish what has been taken since; gives whether that is anything new. */
   publish(): boolean {
-    if (!this.#isReady || !this.#isChanged) return false;
-    this.published = new Map(this.#current);
-    this.#isChanged = false;
-    return true;
+    const { known } = this;
+    const isNew = known.isReady && known.isChanged;
+    if (isNew) {
+      known.published = new Map(known.current);
+      known.isChanged = false;
+    }
+    return isNew;
   }
 
   /** Begin with alerts that were read elsewhere, to which the events after the cursor come. */
   seed(alerts: Iterable<Alert>, cursor: string): void {
-    this.#current = new Map();
     for (const alert of alerts) this.#put(alert);
-    this.cursor = cursor;
+    this.known.cursor = cursor;
   }
 
-  dump(): Known {
-    const { published, cursor } = this;
-    return { published: [...published.values()], current: [...this.#current.values()], cursor, isReady: this.#isReady };
-  }
-
-  load({ published, current, cursor, isReady }: Known): void {
-    this.seed(current, cursor);
-    this.published = toMap(published);
-    this.#isReady = isReady;
-    this.#isChanged = false;
+  /** Take down what is not covered. */
+  #cover({ patientIds, roles }: Coverage): void {
+    const { known } = this;
+    const had = known.roles;
+    // With a cursor come the open alerts of patients who are new, but not those for a role that is.
+    if (had && known.cursor && !known.isReady && roles.some((role) => !had.includes(role))) {
+      known.cursor = "";
+      throw new Error("roles_changed");
+    }
+    known.roles = roles;
+    for (const { alertId, patientId, recipients } of known.current.values()) {
+      const isOurs = roles.includes("admin") || recipients.some((role) => roles.includes(role));
+      if (!isOurs || (patientIds && !patientIds.includes(patientId))) this.#remove(alertId);
+    }
   }
 
   #put(alert: Alert): void {
     if (alert.state === "resolved") this.#remove(alert.alertId);
     else {
-      this.#current.set(alert.alertId, alert);
-      this.#isChanged = true;
+      this.known.current.set(alert.alertId, alert);
+      this.known.isChanged = true;
     }
   }
 
   #remove(alertId: string): void {
-    this.#isChanged = this.#current.delete(alertId) || this.#isChanged;
+    if (this.known.current.delete(alertId)) this.known.isChanged = true;
   }
-}
-
-/** Whether an alert is still within what the stream covers: the patients, and since 0.1 the roles. */
-function covers(scope: { patientIds: string[]; roles?: string[] }, alert: Alert): boolean {
-  const { patientIds, roles } = scope;
-  return patientIds.includes(alert.patientId) && (!roles || alert.recipients.some((role) => roles.includes(role)));
-}
-
-function toMap(alerts: Alert[]): Map<string, Alert> {
-  return new Map(alerts.map((alert) => [alert.alertId, alert]));
 }

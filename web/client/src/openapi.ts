@@ -1917,14 +1917,21 @@ export interface components {
         };
         /**
          * StreamScope
-         * @description Data of `stream.scope`: on the stream of all care teams, at its beginning and whenever that changes.
+         * @description Data of `stream.scope`: what the stream covers, at its beginning and whenever that changes.
+         *
+         *     Take down what you show of others.
          */
         StreamScope: {
             /**
              * Patientids
-             * @description Who is covered; take down what you show of others.
+             * @description Whose alerts; null for every patient.
              */
-            patientIds: string[];
+            patientIds: string[] | null;
+            /**
+             * Roles
+             * @description Alerts to whom; with `admin` among them, to everybody.
+             */
+            roles: components["schemas"]["Role"][];
         };
         /**
          * Streams
@@ -2556,8 +2563,8 @@ export interface operations {
         requestBody?: never;
         responses: {
             /**
-             * @description `stream.opened` comes first, then a snapshot of the open alerts (without ids) or, with a cursor, everything
-             *     that was missed, then `stream.ready`, then live events. Alert events are unnamed messages, each with one line
+             * @description `stream.opened` comes first, then `stream.scope` and a snapshot of the open alerts (without ids) or, with a cursor,
+             *     everything that was missed, then `stream.ready`, then live events. Alert events are unnamed messages, each with one line
              *     of JSON. A quiet stream carries its current `id` and a comment. `stream.closing` says why the server ends the
              *     stream: connect again with the last id.
              */
@@ -2781,8 +2788,8 @@ export interface operations {
         requestBody?: never;
         responses: {
             /**
-             * @description `stream.opened` comes first, then a snapshot of the open alerts (without ids) or, with a cursor, everything
-             *     that was missed, then `stream.ready`, then live events. Alert events are unnamed messages, each with one line
+             * @description `stream.opened` comes first, then `stream.scope` and a snapshot of the open alerts (without ids) or, with a cursor,
+             *     everything that was missed, then `stream.ready`, then live events. Alert events are unnamed messages, each with one line
              *     of JSON. A quiet stream carries its current `id` and a comment. `stream.closing` says why the server ends the
              *     stream: connect again with the last id.
              */

@@ -1,28 +1,25 @@
 /** One connection for all tabs of a browser that follow the same stream. */
 import type { Message } from "./event-stream.ts";
-import { follow, type Listener, type Stream } from "./follow.ts";
+import { follow, type Listener, SILENCE_MS, type Stream } from "./follow.ts";
 import type { Known, OpenAlerts } from "./open-alerts.ts";
 import type { ConnectionState } from "./types.ts";
 
-type Word =
-  | { kind: "hello" }
-  | { kind: "known"; known: Known; state: ConnectionState }
-  | { kind: "heard"; messages: Message[] }
-  | { kind: "state"; state: ConnectionState; isHidden: boolean };
-
-/** A leader says something at least this often; one that is silent for much longer hangs, and loses its place. */
-const WORD_EVERY_MS = 5_000;
-const PATIENCE_MS = 60_000;
-
-export function canShare(): boolean {
-  return Boolean(globalThis.navigator?.locks && globalThis.BroadcastChannel);
+/** What tabs tell each other; `term` is when the one who leads began to, and greater than that of who led before. */
+interface Word {
+  term: number;
+  isHello?: boolean;
+  known?: Known;
+  messages?: Message[];
+  state?: ConnectionState;
+  isHidden?: boolean;
 }
 
 /**
- * Follow together: the tab that holds a lock has the connection, and tells the others every message.
+ * Follow together: the tab that holds a lock leads: it has the connection, and tells the others every message.
  *
- * Each of them keeps the alerts and the cursor by itself. When the one with the connection goes, the browser gives its
- * lock to another, which goes on from the very event at which it stands: nothing is lost and nothing comes twice.
+ * Each of them keeps the alerts and the cursor by itself. When the one that leads goes, the browser gives its lock to
+ * another, which goes on from the very event at which it stands: nothing is lost and nothing comes twice. One that
+ * hangs loses its place. Throws where there are no locks.
  */
 export async function followTogether(
   name: string,
@@ -32,109 +29,94 @@ export async function followTogether(
   signal: AbortSignal,
 ): Promise<void> {
   const channel = new BroadcastChannel(name);
-  const tell = (word: Word) => channel.postMessage(word);
-  const isHidden = () => globalThis.document?.visibilityState === "hidden";
-  let state = { phase: "connecting", since: Date.now() } as ConnectionState;
+  // With a connection it hears of a server every 30 s, and without one it says so at least this often.
+  const patienceMs = 2 * (stream.silenceMs ?? SILENCE_MS);
+  let state = {} as ConnectionState;
+  let term = 0;
   let isLeading = false;
-  let isSynchronised = false;
-  let heardAt = Date.now();
-  let toldAt = 0;
-  let takeOver: (() => void) | undefined;
+  let steal = false;
+  let turn = new AbortController();
+  let watchdog: ReturnType<typeof setTimeout> | undefined;
   const change = (next: ConnectionState) => {
     state = next;
     listener.changed(next);
   };
-
-  channel.onmessage = ({ data }: MessageEvent<Word>) => {
-    heardAt = Date.now();
-    if (data.kind === "hello") {
-      if (isLeading) tell({ kind: "known", known: alerts.dump(), state });
-    } else if (isLeading) {
-      // Another one leads, since our lock was taken; the end of the lock is on its way to us.
-    } else if (data.kind === "known") {
-      if (isSynchronised) return;
-      isSynchronised = true;
-      alerts.load(data.known);
-      listener.heard([]);
-      change(data.state);
-    } else if (!isSynchronised) {
-      // Without what came before it, it would mean nothing.
-    } else if (data.kind === "heard") listener.heard(data.messages);
-    else {
-      change(data.state);
-      // Timers of a hidden tab are slowed down to one a minute: somebody who looks comes back faster.
-      if (data.state.phase === "lost" && data.isHidden && !isHidden()) takeOver?.();
-    }
+  const tell = (word: Omit<Word, "term">) => channel.postMessage({ term, ...word });
+  const tellAll = () => tell({ known: alerts.known, state });
+  const isHidden = () => globalThis.document?.visibilityState === "hidden";
+  const takeOver = () => {
+    steal = true;
+    turn.abort();
   };
-  tell({ kind: "hello" });
-  const watchdog = setInterval(() => {
-    if (!isLeading && Date.now() - heardAt > PATIENCE_MS) takeOver?.();
-  }, WORD_EVERY_MS);
-
-  const lead = async () => {
-    const mine = new AbortController();
-    const stop = () => mine.abort();
-    signal.addEventListener("abort", stop);
-    isLeading = isSynchronised = true;
-    const told: Listener = {
-      cursor: listener.cursor,
-      heard: (messages) => {
-        if (!isLeading) return;
-        listener.heard(messages);
-        if (messages.length || Date.now() - toldAt > WORD_EVERY_MS) {
-          toldAt = Date.now();
-          tell({ kind: "heard", messages });
-        }
-      },
-      changed: (next) => {
-        if (!isLeading) return;
-        change(next);
-        // That this tab closes is nobody else's matter.
-        if (!signal.aborted) tell({ kind: "state", state: next, isHidden: isHidden() });
-      },
-    };
-    // A tab that took over begins to be heard by those who came meanwhile.
-    tell({ kind: "known", known: alerts.dump(), state });
-    return {
-      run: follow(stream, told, mine.signal),
-      end: () => {
-        isLeading = false;
-        signal.removeEventListener("abort", stop);
-        mine.abort();
-      },
-    };
+  const wait = () => {
+    clearTimeout(watchdog);
+    watchdog = setTimeout(takeOver, patienceMs);
   };
 
+  channel.onmessage = ({ data: { isHello, ...word } }: MessageEvent<Word>) => {
+    if (isLeading) return isHello && tellAll();
+    // Words that follow nothing known mean nothing; nor do those of one that hung, and has lost its place.
+    if (isHello || (word.known ? word.term < term : word.term !== term)) return;
+    wait();
+    term = word.term;
+    if (word.known) alerts.known = word.known;
+    if (word.known || word.messages) listener.heard(word.messages ?? []);
+    if (!word.state) return;
+    change(word.state);
+    if (word.state.phase === "stopped") turn.abort();
+    // Timers of a hidden tab are slowed down to one a minute: somebody who looks comes back faster.
+    if (word.state.phase === "lost" && word.isHidden && !isHidden()) takeOver();
+  };
+
+  const lead = (signal: AbortSignal): Promise<void> => {
+    clearTimeout(watchdog);
+    isLeading = true;
+    term = Math.max(term + 1, Date.now());
+    tellAll();
+    return follow(
+      stream,
+      {
+        cursor: listener.cursor,
+        heard: (messages) => {
+          listener.heard(messages);
+          tell({ messages });
+        },
+        changed: (next) => {
+          // That this tab goes is nobody else's matter.
+          if (signal.aborted) return;
+          change(next);
+          tell({ state: next, isHidden: isHidden() });
+        },
+      },
+      signal,
+    );
+  };
+
+  change({ phase: "connecting", since: Date.now() });
   try {
-    let steal = false;
     while (!signal.aborted && state.phase !== "stopped") {
-      const waiting = new AbortController();
-      const giveUp = () => waiting.abort();
-      signal.addEventListener("abort", giveUp);
-      takeOver = () => {
-        steal = true;
-        waiting.abort();
-      };
-      let leading: Awaited<ReturnType<typeof lead>> | undefined;
+      turn = new AbortController();
+      const mine = turn;
+      const end = () => mine.abort();
+      signal.addEventListener("abort", end);
+      const how: LockOptions = steal ? { steal } : { signal: mine.signal };
+      steal = false;
+      wait();
+      tell({ isHello: true });
       try {
-        const options: LockOptions = steal ? { steal } : { signal: waiting.signal };
-        steal = false;
-        await navigator.locks.request(name, options, async () => {
-          takeOver = undefined;
-          leading = await lead();
-          await leading.run;
-        });
-      } catch {
+        await navigator.locks.request(name, how, () => lead(mine.signal));
+      } catch (error) {
         // The lock was taken from us, or we have stopped waiting for it: the loop says what is next.
+        if ((error as Error).name !== "AbortError") throw error;
       } finally {
-        leading?.end();
-        heardAt = Date.now();
-        signal.removeEventListener("abort", giveUp);
+        isLeading = false;
+        mine.abort();
+        signal.removeEventListener("abort", end);
       }
     }
   } finally {
-    clearInterval(watchdog);
+    clearTimeout(watchdog);
     channel.close();
-    if (state.phase !== "stopped") listener.changed({ phase: "stopped", since: Date.now(), reason: "closed" });
   }
+  if (signal.aborted) listener.changed({ phase: "stopped", since: Date.now(), reason: "closed" });
 }

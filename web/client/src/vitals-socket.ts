@@ -1,8 +1,9 @@
 /** The vital signs of one patient, live: numbers, curves and heart beats, as the server passes them on. */
-import { backoffMs, pause } from "./backoff.ts";
+import { unlessAborted } from "./backoff.ts";
 import { call, searchOf } from "./call.ts";
-import { type Connection, Refused } from "./connection.ts";
+import { addressOf, type Connection } from "./connection.ts";
 import { decode } from "./message-pack.ts";
+import { type Attempt, stayConnected } from "./stay-connected.ts";
 import type { ConnectionState } from "./types.ts";
 
 /** A number that was measured; `timestamp` in milliseconds of the epoch, by the clock of the device. */
@@ -51,6 +52,10 @@ export type VitalsSocketOptions = Connection & {
   beats?: boolean;
   onFrame: (frame: VitalsFrame) => void;
   onState?: (state: ConnectionState) => void;
+  /** What makes sockets, where there is no global `WebSocket`: in Node before 22, the one of the package `ws`. */
+  WebSocket?: typeof WebSocket;
+  /** After so many milliseconds without a frame another connection is tried, and ever less often: 20 s. */
+  silenceMs?: number;
 };
 
 export interface VitalsSocket {
@@ -58,22 +63,35 @@ export interface VitalsSocket {
   close(): void;
 }
 
-/** Monitors speak every second: after 20 s without a frame another connection is tried, and ever less often. */
+/** Monitors speak every second. One that is switched off is silent for hours, so that this doubles each time. */
 const SILENCE_MS = 20_000;
-const LONGEST_SILENCE_MS = 320_000;
-const BASE_MS = 1000;
+const MOST_DOUBLED = 4;
 
-/** Read a patient's vital signs until it is closed, or the server refuses for good. */
+/**
+ * Read a patient's vital signs until it is closed, or the server refuses for good.
+ *
+ * Throws `TypeError` where the address of the server is not known, or how to make a socket.
+ */
 export function createVitalsSocket(options: VitalsSocketOptions): VitalsSocket {
-  const { baseUrl = "", auth, patientId, role, maxHz, beats, onFrame } = options;
+  const { auth, patientId, role, maxHz, beats, onFrame, onState, silenceMs = SILENCE_MS } = options;
+  const Socket = options.WebSocket ?? globalThis.WebSocket;
+  if (!Socket) throw new TypeError("no WebSocket here: give one");
+  const query = { patient_id: patientId, role, max_hz: maxHz, beats, format: "binary" };
+  const address = addressOf(options, `/api/v1/vitals/ws/frontend${searchOf(query)}`);
+  address.protocol = address.protocol.replace("http", "ws");
   const end = new AbortController();
-  let state: ConnectionState = { phase: "connecting", since: Date.now() };
-  const change = (next: ConnectionState) => {
-    state = next;
-    options.onState?.(next);
-  };
+  let state!: ConnectionState;
+  let silences = 0;
 
-  void run();
+  void stayConnected(
+    connect,
+    (next) => {
+      state = next;
+      onState?.(next);
+    },
+    end.signal,
+    silenceMs,
+  );
   return {
     get state() {
       return state;
@@ -81,74 +99,41 @@ export function createVitalsSocket(options: VitalsSocketOptions): VitalsSocket {
     close: () => end.abort(),
   };
 
-  async function run(): Promise<void> {
-    const query = { patient_id: patientId, role, max_hz: maxHz, beats, format: "binary" };
-    let failures = 0;
-    let silenceMs = SILENCE_MS;
-    let lostAt = 0;
-    while (!end.signal.aborted) {
-      let reason = "ended";
-      try {
-        const address = new URL(`${baseUrl}/api/v1/vitals/ws/frontend${searchOf(query)}`, globalThis.location?.href);
-        address.protocol = address.protocol.replace("http", "ws");
-        const protocols = auth === "cookie" ? [] : ["bearer", await auth(failures > 0)];
-        const connection = await listen(new WebSocket(address, protocols), silenceMs, () => {
-          failures = lostAt = 0;
-          change({ phase: "live", since: Date.now() });
-        });
-        reason = connection.reason;
-        silenceMs = connection.isSilent ? Math.min(2 * silenceMs, LONGEST_SILENCE_MS) : SILENCE_MS;
-        // A browser does not tell its page why a socket was refused; the same question by HTTP does.
-        if (!connection.wasOpen && !end.signal.aborted) {
-          await call(options, "get", "/api/v1/vitals/latest", { query: { patient_id: patientId }, signal: end.signal });
-        }
-      } catch (error) {
-        if (error instanceof Refused && error.isFinal) {
-          return change({ phase: "stopped", since: Date.now(), reason: error.code, status: error.status });
-        }
-        reason = String(error);
-      }
-      if (end.signal.aborted) break;
-      const waitMs = backoffMs(BASE_MS, failures++);
-      lostAt ||= Date.now();
-      change({ phase: "lost", since: lostAt, reason, retryAt: Date.now() + waitMs });
-      await pause(waitMs, end.signal);
-    }
-    change({ phase: "stopped", since: Date.now(), reason: "closed" });
-  }
-
-  /** Resolves when the socket has ended. */
-  function listen(socket: WebSocket, silenceMs: number, onOpen: () => void) {
+  async function connect(attempt: Attempt): Promise<void> {
+    const { signal } = attempt;
+    let wasOpen = false;
+    const protocols = auth === "cookie" ? [] : ["bearer", await unlessAborted(signal, auth(false))];
+    const socket = new Socket(address, protocols);
     socket.binaryType = "arraybuffer";
-    return new Promise<{ wasOpen: boolean; isSilent: boolean; reason: string }>((resolve) => {
-      let wasOpen = false;
-      let watchdog: ReturnType<typeof setTimeout> | undefined;
-      const done = (reason: string, isSilent = false) => {
-        clearTimeout(watchdog);
-        end.signal.removeEventListener("abort", close);
-        socket.onopen = socket.onmessage = socket.onclose = null;
-        socket.close();
-        resolve({ wasOpen, isSilent, reason });
-      };
-      const close = () => done("closed");
-      const alive = () => {
-        clearTimeout(watchdog);
-        watchdog = setTimeout(() => done("silence", true), silenceMs);
-      };
-      end.signal.addEventListener("abort", close);
-      alive();
+    const ended = new Promise<void>((resolve) => {
       socket.onopen = () => {
         wasOpen = true;
-        onOpen();
+        attempt.silenceMs = silenceMs * 2 ** Math.min(silences++, MOST_DOUBLED);
+        attempt.alive();
+        attempt.live();
       };
       socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
-        alive();
-        const frame = readFrame(new Uint8Array(data));
+        silences = 0;
+        attempt.silenceMs = silenceMs;
+        attempt.alive();
+        const frame = readFrame(data);
         if (frame) onFrame(frame);
       };
-      socket.onclose = ({ reason, code }) => done(reason || `closed with ${code}`);
-      if (end.signal.aborted) close();
+      // `onclose` follows, and says more; without this the package `ws` throws.
+      socket.onerror = () => {};
+      socket.onclose = ({ reason, code }) => {
+        attempt.reason = reason || `closed with ${code}`;
+        resolve();
+      };
     });
+    try {
+      await unlessAborted(signal, ended);
+    } finally {
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close();
+    }
+    // A browser does not tell its page why a socket was refused; the same question by HTTP does.
+    if (!wasOpen) await call(options, "get", "/api/v1/vitals/latest", { query: { patient_id: patientId }, signal });
   }
 }
 
@@ -162,45 +147,42 @@ interface Raw {
   timestamps: string[];
   frames: number;
   lead?: string | null;
-  leads?: string[];
+  leads?: (string | null)[];
   samples?: Uint8Array;
   scale: number | number[];
   offset: number | number[];
   sampleRate: number;
 }
 
-/** The frame that the bytes hold; none for one of a kind that is not known. */
-export function readFrame(bytes: Uint8Array): VitalsFrame | undefined {
-  const raw = decode(bytes) as Raw;
-  const { event, type, unit, value } = raw;
-  if (event === "skipped") return { kind: "skipped", frames: raw.frames };
-  if (event === "beats") {
-    return { kind: "beats", lead: raw.lead ?? null, timestamps: raw.timestamps.map(Date.parse) };
+/** The frame that the bytes hold; none for one of a kind that is not known, and a skipped one for a broken one. */
+export function readFrame(bytes: ArrayBuffer): VitalsFrame | undefined {
+  try {
+    return toFrame(decode(bytes) as Raw);
+  } catch {
+    return { kind: "skipped", frames: 1 };
   }
-  if (event !== undefined) return undefined;
+}
+
+function toFrame(raw: Raw): VitalsFrame | undefined {
+  const { event, type, unit, value, lead = null, leads = [lead], samples, scale, offset, sampleRate, frames } = raw;
+  if (event === "skipped") return { kind: event, frames };
+  if (event === "beats") return { kind: event, lead, timestamps: raw.timestamps.map(Date.parse) };
+  if (event) return undefined;
   const timestamp = Date.parse(raw.timestamp);
-  if (!raw.samples) return { kind: "numeric", type, value, unit, timestamp };
-  const leads = raw.leads ?? [raw.lead ?? null];
+  if (!samples) return { kind: "numeric", type, value, unit, timestamp };
+  // Counts are int16, the low byte first (as in the memory of whatever runs this), all of one lead before the next.
+  const counts = new Int16Array(samples.slice().buffer);
+  const each = counts.length / leads.length;
   return {
     kind: "waveform",
     type,
     leads,
-    samples: readSamples(raw.samples, leads.length, raw.scale, raw.offset),
-    sampleRate: raw.sampleRate,
+    samples: leads.map((_, i) => {
+      const [factor, zero] = [scale, offset].map((of) => (Array.isArray(of) ? of[i] : of) ?? 0) as [number, number];
+      return Float32Array.from(counts.subarray(i * each, (i + 1) * each), (count) => count * factor + zero);
+    }),
+    sampleRate,
     unit,
     timestamp,
   };
-}
-
-/** Counts are int16, the low byte first, all of one lead before all of the next. */
-function readSamples(bytes: Uint8Array, leads: number, scale: number | number[], offset: number | number[]) {
-  const counts = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const each = bytes.length / 2 / leads;
-  const of = (values: number | number[], lead: number) => (Array.isArray(values) ? values[lead] : values) ?? 0;
-  return Array.from({ length: leads }, (_, lead) =>
-    Float32Array.from(
-      { length: each },
-      (_, i) => counts.getInt16(2 * (lead * each + i), true) * of(scale, lead) + of(offset, lead),
-    ),
-  );
 }

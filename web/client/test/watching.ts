@@ -1,0 +1,56 @@
+/** Watches a stream, and waits for what it becomes. */
+import { onTestFinished } from "vitest";
+import {
+  type AlertEvent,
+  type AlertStream,
+  type AlertStreamOptions,
+  type ConnectionState,
+  createAlertStream,
+} from "../src/index.ts";
+
+const PATIENCE_MS = 10_000;
+
+/** Wait until something is true, and say what was not when it does not become so. */
+export async function until(condition: () => unknown, patienceMs = PATIENCE_MS): Promise<void> {
+  const end = Date.now() + patienceMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`never: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+export interface Watched {
+  stream: AlertStream;
+  events: AlertEvent[];
+  states: ConnectionState[];
+  phases(): string[];
+  ids(): string[];
+  phase(phase: ConnectionState["phase"]): Promise<ConnectionState>;
+}
+
+/** A stream that is closed when the test is over, with everything that it has told. */
+export function watch(
+  options: Omit<Partial<AlertStreamOptions>, "auth"> & { auth?: AlertStreamOptions["auth"] },
+): Watched {
+  const given = { auth: () => "token", role: "nurse", patientId: "bed-1", ...options };
+  const stream = createAlertStream(given as AlertStreamOptions);
+  const events: AlertEvent[] = [];
+  const states: ConnectionState[] = [stream.state];
+  stream.on("event", (event) => events.push(event));
+  stream.on("state", (state) => states.push(state));
+  onTestFinished(async () => {
+    stream.close();
+    await until(() => stream.state.phase === "stopped");
+  });
+  return {
+    stream,
+    events,
+    states,
+    phases: () => states.map((state) => state.phase),
+    ids: () => [...stream.alerts.keys()].sort(),
+    phase: async (phase) => {
+      await until(() => stream.state.phase === phase);
+      return stream.state;
+    },
+  };
+}
