@@ -71,7 +71,7 @@ export function Users(): ReactNode {
                   head: admin.users.state,
                   cell: (user) => (user.disabled ? `✕ ${admin.users.disabled}` : `✓ ${admin.users.enabled}`),
                 },
-                { head: admin.users.since, cell: (user) => format.moment(user.createdAt) },
+                { head: admin.users.since, cell: (user) => format.day(user.createdAt) },
                 {
                   head: admin.edit,
                   kind: "action",

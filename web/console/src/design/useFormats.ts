@@ -7,6 +7,8 @@ const LOCALES = { en: "en-GB", de: "de-DE" };
 export interface Formats {
   /** Day and time to the second, as a record needs it. */
   moment: (time: string | number) => string;
+  /** The day alone. */
+  day: (time: string | number) => string;
   /** Time to the second. */
   time: (time: string | number) => string;
   number: (value: number) => string;
@@ -20,11 +22,13 @@ export function useFormats(): Formats {
   return useMemo(() => {
     const locale = LOCALES[language];
     const moment = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium" });
+    const day = new Intl.DateTimeFormat(locale, { dateStyle: "short" });
     const time = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
     const number = new Intl.NumberFormat(locale);
     const percent = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
     return {
       moment: (at) => moment.format(new Date(at)),
+      day: (at) => day.format(new Date(at)),
       time: (at) => time.format(new Date(at)),
       number: (value) => number.format(value),
       percent: (share) => percent.format(share),
