@@ -15,7 +15,7 @@ from app.core.wire import Id, Text
 from app.modules.auth.service import AuthService
 from app.modules.care_team.service import CareTeamService
 from app.modules.users.errors import EmailTaken, LastAdmin, UnknownUser
-from app.modules.users.schemas import Me, NewUser, User, UserChanges, UserPage
+from app.modules.users.schemas import Me, NewUser, User, UserChanges, UserPage, UserPatients
 from app.modules.users.service import UserService
 
 router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=JSONRoute)
@@ -42,6 +42,19 @@ async def list_users(
 ) -> UserPage:
     require_role(caller, Role.ADMIN)
     return await users.page(holding=q, after=cursor, limit=limit)
+
+
+@router.get(
+    "/{user_id}/patients",
+    summary="The patients on whose care team an account stands, by id (admin)",
+    responses=problem_responses(NotSignedIn, TokenExpired, RoleNotHeld, UnknownUser),
+)
+async def patients_of(
+    caller: Caller, user_id: Id, users: Users, care_team: Annotated[CareTeamService, service(CareTeamService)]
+) -> UserPatients:
+    require_role(caller, Role.ADMIN)
+    user = await users.get(user_id)
+    return UserPatients(user=user, patient_ids=sorted(await care_team.patients_of(user_id)))
 
 
 @router.post(

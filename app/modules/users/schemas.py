@@ -33,6 +33,13 @@ class UserPage(WireModel):
     next_cursor: str | None
 
 
+class UserPatients(WireModel):
+    """An account, and the patients on whose care team it stands."""
+
+    user: User
+    patient_ids: list[str]
+
+
 class Me(WireModel):
     """The caller, with the roles that hold now: `patient` and `hospital` follow from what the account is."""
 

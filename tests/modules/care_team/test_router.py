@@ -161,3 +161,20 @@ async def test_a_care_team_is_told_to_whoever_may_see_the_patient_and_to_nobody_
     unknown = "/api/v1/patients/P9/care-team"
     assert code_of(await ward.call("GET", unknown, "admin")) == (404, "unknown_patient")
     assert code_of(await ward.call("GET", unknown, "ada")) == (403, "not_on_care_team")
+
+
+async def test_an_admin_is_told_on_whose_care_teams_an_account_stands(ward: RunningServer) -> None:
+    ada = await _id_of(ward, "ada")
+    path = f"/api/v1/users/{ada}/patients"
+    assert (await ward.call("GET", path, "admin")).json()["patientIds"] == []
+
+    await ward.grant("P2", "ada", "eve")
+    await ward.grant("P1", "ada")
+    told = (await ward.call("GET", path, "admin")).json()
+
+    assert (told["user"]["email"], told["patientIds"]) == ("ada@example.org", ["P1", "P2"])
+    await ward.revoke("P2", "ada")
+    assert (await ward.call("GET", path, "admin")).json()["patientIds"] == ["P1"]
+    assert code_of(await ward.call("GET", path, "ada")) == (403, "role_not_held")
+    assert code_of(await ward.call("GET", path)) == (401, "not_signed_in")
+    assert code_of(await ward.call("GET", "/api/v1/users/nobody/patients", "admin")) == (404, "unknown_user")

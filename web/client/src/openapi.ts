@@ -491,6 +491,23 @@ export interface paths {
         patch: operations["update_api_v1_users__user_id__patch"];
         trace?: never;
     };
+    "/api/v1/users/{user_id}/patients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The patients on whose care team an account stands, by id (admin) */
+        get: operations["patients_of_api_v1_users__user_id__patients_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/vitals": {
         parameters: {
             query?: never;
@@ -2227,6 +2244,15 @@ export interface components {
             nextCursor: string | null;
             /** Users */
             users: components["schemas"]["User"][];
+        };
+        /**
+         * UserPatients
+         * @description An account, and the patients on whose care team it stands.
+         */
+        UserPatients: {
+            /** Patientids */
+            patientIds: string[];
+            user: components["schemas"]["User"];
         };
     };
     responses: never;
@@ -4434,6 +4460,73 @@ export interface operations {
             };
             /** @description `last_admin` */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_error` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patients_of_api_v1_users__user_id__patients_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserPatients"];
+                };
+            };
+            /** @description `not_signed_in`, `token_expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `role_not_held` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_user` */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

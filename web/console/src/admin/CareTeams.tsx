@@ -4,16 +4,25 @@ import { Answer } from "../design/Answer.tsx";
 import { Combobox } from "../design/Combobox.tsx";
 import { Empty } from "../design/Empty.tsx";
 import { useStrings } from "../strings/index.tsx";
+import { patientSuggestions } from "../ward/patient-suggestions.ts";
 import { usePatients } from "../ward/patients.ts";
 import style from "./Admin.module.css";
 import { CareTeam } from "./CareTeam.tsx";
+import { PatientsOf } from "./PatientsOf.tsx";
+import { UserPicker } from "./UserPicker.tsx";
 
-/** Who stands on which patient's care team; the patient is in the address. */
+const PATH = "/admin/care-teams";
+
+/** Who stands on which patient's care team, from either side; whose it is stands in the address. */
 export function CareTeams(): ReactNode {
   const { admin } = useStrings();
   const texts = admin.careTeams;
   const patients = usePatients();
-  const patientId = useQueryOfAddress().get("patient") ?? undefined;
+  const query = useQueryOfAddress();
+  const patientId = query.get("patient") ?? undefined;
+  const userId = query.get("user") ?? undefined;
+  const open = (side: "patient" | "user", id: string | undefined) =>
+    goTo(id ? `${PATH}?${new URLSearchParams({ [side]: id })}` : PATH);
   return (
     <Answer query={patients}>
       {(all) => {
@@ -27,21 +36,16 @@ export function CareTeams(): ReactNode {
                 placeholder={texts.choosePatient}
                 none={admin.noMatch}
                 clear={admin.clear}
-                suggestions={all.map(({ id, name, unit }) => ({
-                  value: id,
-                  text: name,
-                  detail: [id !== name && id, unit].filter(Boolean).join(" · "),
-                }))}
-                onChoose={(id) =>
-                  goTo(id ? `/admin/care-teams?patient=${encodeURIComponent(id)}` : "/admin/care-teams")
-                }
+                suggestions={patientSuggestions(all)}
+                onChoose={(id) => open("patient", id)}
               />
+              <UserPicker label={texts.user} value={userId} onChoose={(user) => open("user", user?.id)} />
             </div>
-            {patient ? (
-              <CareTeam key={patient.id} patient={patient} />
-            ) : (
-              <Empty title={patientId ? admin.patients.nobody : texts.choosePatient}>
-                <p>{texts.choosePatientHint}</p>
+            {patient && <CareTeam key={patient.id} patient={patient} />}
+            {!patient && userId && <PatientsOf key={userId} userId={userId} patients={all} />}
+            {!patient && !userId && (
+              <Empty title={patientId ? admin.patients.nobody : texts.choose}>
+                <p>{texts.chooseHint}</p>
               </Empty>
             )}
           </>

@@ -36,9 +36,17 @@ export function UserPicker({
     queryFn: ({ signal }) => call("get", "/api/v1/users", { query: { q, limit: MOST }, signal }),
     placeholderData: (before) => before,
   });
+  // One that comes from an address was never chosen here, and has a name all the same.
+  const named = useQuery({
+    queryKey: ["/api/v1/users", value, "patients"],
+    queryFn: ({ signal }) =>
+      call("get", "/api/v1/users/{user_id}/patients", { path: { user_id: value ?? "" }, signal }),
+    enabled: value !== undefined && chosen?.id !== value,
+  });
+  const known = chosen?.id === value ? chosen : named.data?.user;
   const users = (found.data?.users ?? []).filter((user) => !user.disabled && !without.includes(user.id));
   // What is chosen keeps its name, also when something else is searched for.
-  const shown = chosen && !users.some((user) => user.id === chosen.id) && !typed ? [chosen, ...users] : users;
+  const shown = known && !users.some((user) => user.id === known.id) && !typed ? [known, ...users] : users;
   return (
     <Combobox
       label={label}

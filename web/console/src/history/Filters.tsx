@@ -4,6 +4,7 @@ import { Combobox } from "../design/Combobox.tsx";
 import { Field } from "../design/Field.tsx";
 import { type Option, Select } from "../design/Select.tsx";
 import { useStrings } from "../strings/index.tsx";
+import { patientSuggestions } from "../ward/patient-suggestions.ts";
 import { usePatients } from "../ward/patients.ts";
 import { type Filter, isSpan, KINDS, SPANS, STATES, TIERS } from "./filter.ts";
 import style from "./History.module.css";
@@ -30,11 +31,7 @@ export function Filters({ filter, onChange }: { filter: Filter; onChange: (filte
         placeholder={texts.everyPatient}
         none={texts.noPatient}
         clear={texts.clearPatient}
-        suggestions={patients.map(({ id, name, unit }) => ({
-          value: id,
-          text: name,
-          detail: [id !== name && id, unit].filter(Boolean).join(" · "),
-        }))}
+        suggestions={patientSuggestions(patients)}
         onChoose={(id) => set("patient", id)}
       />
       <Select

@@ -83,7 +83,12 @@ export const admin: Strings["admin"] = {
   careTeams: {
     patient: "Patient",
     choosePatient: "Patient auswählen",
-    choosePatientHint: "Dann wird angezeigt, wer die Alarme bekommt, und das Team lässt sich ändern.",
+    user: "oder Konto",
+    choose: "Patient oder Konto auswählen",
+    chooseHint: "Dann wird angezeigt, wer wessen Alarme bekommt, und das lässt sich ändern.",
+    addPatient: "Patient hinzufügen",
+    patientsOf: (name) => `Patienten, zu deren Team ${name} gehört`,
+    noPatients: (name) => `${name} gehört zu keinem Team.`,
     add: "Hinzufügen",
     search: "Name oder E-Mail",
     caption: (patient) => `Team von ${patient}`,

@@ -1,7 +1,7 @@
 /** Accounts, patients, care teams, the state of the system, and the rules. */
 export const admin = {
   title: "Administration",
-  parts: { system: "System", users: "Accounts", patients: "Patients", "care-teams": "Care teams", rules: "Rules" },
+  parts: { system: "System", users: "Accounts", patients: "Patients", "care-teams": "Teams", rules: "Rules" },
   notAllowed: "This is for administrators",
   notAllowedHint: "Your account does not have that role.",
   loading: "Loading …",
@@ -80,7 +80,12 @@ export const admin = {
   careTeams: {
     patient: "Patient",
     choosePatient: "Choose a patient",
-    choosePatientHint: "Then you see who is told of the patient's alarms, and can change that.",
+    user: "or account",
+    choose: "Choose a patient or an account",
+    chooseHint: "Then you see who is told of whose alarms, and can change that.",
+    addPatient: "Add a patient",
+    patientsOf: (name: string) => `Patients on whose care teams ${name} stands`,
+    noPatients: (name: string) => `${name} stands on nobody's care team.`,
     add: "Add somebody",
     search: "Name or e-mail",
     caption: (patient: string) => `Care team of ${patient}`,
