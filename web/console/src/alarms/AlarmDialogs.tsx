@@ -52,8 +52,10 @@ export function useAlarmActions(): AlarmActions {
   return useContext(Context);
 }
 
-/** Put the focus where the alarm still is, if it is nowhere. */
+/** Put the focus, if it is nowhere, where the alarm still is; else on the first of those that are left. */
 function focusOn(alertId: string): void {
   if (document.activeElement !== document.body) return;
-  document.querySelector<HTMLElement>(`[data-alert-id="${CSS.escape(alertId)}"] a`)?.focus();
+  const places = [`[data-alert-id="${CSS.escape(alertId)}"] a`, "[data-testid='alarm-list'] a", "#alarms-heading"];
+  const found = places.map((place) => document.querySelector<HTMLElement>(place)).find((it) => it !== null);
+  found?.focus();
 }

@@ -1,5 +1,6 @@
-import { useAlerts, useConnectionState } from "@tocsin/react";
+import { useAlerts } from "@tocsin/react";
 import { type ReactNode, useMemo, useRef } from "react";
+import { useConnection } from "../app/connection.ts";
 import { useStrings } from "../strings/index.tsx";
 import style from "./AlarmList.module.css";
 import { AlarmRow } from "./AlarmRow.tsx";
@@ -11,7 +12,7 @@ import { useKeptFocus } from "./useKeptFocus.ts";
 export function AlarmList(): ReactNode {
   const { alarms } = useStrings();
   const open = useAlerts();
-  const { phase } = useConnectionState();
+  const { phase } = useConnection();
   const ordered = useMemo(() => worstFirst(open.values()), [open]);
   const ref = useRef<HTMLElement>(null);
   useKeptFocus(ref, ordered);

@@ -6,7 +6,7 @@ import { useStrings } from "../strings/index.tsx";
 import { usePatientName } from "../ward/patients.ts";
 import { useAlarmActions } from "./AlarmDialogs.tsx";
 import style from "./AlarmRow.module.css";
-import { Facts } from "./Facts.tsx";
+import { Age, Facts } from "./Facts.tsx";
 import { messageOf, reasonsOf } from "./message.ts";
 import { isUntaken, lookOf, symbolOf } from "./priority.ts";
 
@@ -32,13 +32,19 @@ export function AlarmRow({ alert }: { alert: Alert }): ReactNode {
         <span className={`alarm-symbol ${style.symbol}`} aria-hidden="true">
           {symbolOf(alert)}
         </span>
-        <h3 className={style.message} title={reasonsOf(alert, strings)}>
-          <span className="visually-hidden">{alarms.priority[look]}: </span>
-          {message}
-        </h3>
-        <Link href={`/patients/${alert.patientId}`} className={style.patient} data-row-focus>
-          {patient}
-        </Link>
+        <div className={style.what}>
+          <h3 className={style.message} title={reasonsOf(alert, strings)}>
+            <span className="visually-hidden">{alarms.priority[look]}: </span>
+            {message}
+          </h3>
+          {alert.signal === "latched" && <p className={style.latched}>{alarms.latched}</p>}
+        </div>
+        <div className={style.where}>
+          <Link href={`/patients/${alert.patientId}`} className={style.patient} data-row-focus>
+            {patient}
+          </Link>
+          <Age alert={alert} />
+        </div>
       </div>
       <div className={style.below}>
         <Facts alert={alert} />

@@ -6,33 +6,49 @@ import style from "./AlarmRow.module.css";
 import { ownerOf } from "./owner.ts";
 import { countdown, span } from "./span.ts";
 
-/** For how long, whose, and when it goes on to somebody else; two lines, so that the row keeps its height. */
+/** For how long the alarm has been there. */
+export function Age({ alert }: { alert: Alert }): ReactNode {
+  const { alarms } = useStrings();
+  const now = useNow();
+  return <p className={style.age}>{alarms.age(span(now - Date.parse(alert.timestamp)))}</p>;
+}
+
+/** Whose it is, and when it goes on to somebody else; always two lines, so that the row keeps its height. */
 export function Facts({ alert }: { alert: Alert }): ReactNode {
   const strings = useStrings();
   const { alarms } = strings;
-  const now = useNow();
   const owner = ownerOf(alert, strings);
-  const next = countdown(alert.nextEscalationAt, now);
   return (
     <div className={style.facts}>
-      <p>
-        <span className={style.figures}>{alarms.age(span(now - Date.parse(alert.timestamp)))}</span>
-        <span className={owner ? undefined : style.nobody}>
-          <span className="visually-hidden">{owner ? alarms.owner(owner) : alarms.noOwner}</span>
-          <span aria-hidden="true">{owner ? `✓ ${owner}` : alarms.nobody}</span>
-        </span>
+      <p className={owner ? undefined : style.nobody} title={owner ?? undefined}>
+        <span className="visually-hidden">{owner ? alarms.owner(owner) : alarms.noOwner}</span>
+        <span aria-hidden="true">{owner ? `✓ ${owner}` : alarms.nobody}</span>
+        {alert.escalationLevel > 0 && ` · ${alarms.level(alert.escalationLevel)}`}
       </p>
-      <p>
-        {alert.signal === "latched" && <span className={style.latched}>{alarms.latched}</span>}
-        {next && (
-          <span className={`${style.figures} ${next.late ? style.nobody : ""}`}>
-            {next.late ? alarms.late(next.span) : alarms.nextStep(next.span)}
-          </span>
-        )}
-        {alert.escalationLevel > 0 && <span>{alarms.level(alert.escalationLevel)}</span>}
-        {alert.status === "false_alarm" && <span>{alarms.falseAlarm}</span>}
-        {alert.note && <q className={style.note}>{alert.note}</q>}
-      </p>
+      {owner ? <Said alert={alert} /> : <NextStep alert={alert} />}
     </div>
+  );
+}
+
+/** What the owner has said about it. */
+function Said({ alert: { status, note } }: { alert: Alert }): ReactNode {
+  const { alarms } = useStrings();
+  return (
+    <p className={style.said} title={note ?? undefined}>
+      {status === "false_alarm" && alarms.falseAlarm}
+      {status === "confirmed" && alarms.confirmed}
+      {note && <q>{note}</q>}
+    </p>
+  );
+}
+
+function NextStep({ alert }: { alert: Alert }): ReactNode {
+  const { alarms } = useStrings();
+  const next = countdown(alert.nextEscalationAt, useNow());
+  return (
+    <p className={`${style.next} ${next?.late ? style.nobody : ""}`}>
+      {next && (next.late ? alarms.late(next.span) : alarms.nextStep(next.span))}
+      {!next && alert.escalationLevel > 0 && alarms.allTold}
+    </p>
   );
 }

@@ -28,7 +28,7 @@ export function SendingBar({
       <div className={style.buttons}>
         <Button onClick={onCancel}>{dialog.cancel}</Button>
         {/* It keeps the focus while it waits: a disabled button would lose it. */}
-        <Button kind="primary" type="submit" autoFocus aria-disabled={isUnderWay}>
+        <Button kind="primary" type="submit" data-first-focus aria-disabled={isUnderWay}>
           {isUnderWay ? dialog.sending : phase === "failed" ? dialog.tryAgain : confirm}
         </Button>
       </div>

@@ -44,8 +44,8 @@ export function SoundProvider({ children }: { children: ReactNode }): ReactNode 
   const toggle = useCallback(() => {
     if (state === "off") void unlock();
     else if (state === "elsewhere") void takeOver();
-    else setPause(state === "paused" ? null : pauseFrom(Date.now(), tone));
-  }, [state, unlock, takeOver, tone]);
+    else setPause(state === "paused" ? null : pauseFrom(localNow, tone));
+  }, [state, unlock, takeOver, tone, localNow]);
   const leftMs = goesOn ? Math.max(0, goesOn.until - localNow) : 0;
   const sound = useMemo(() => ({ state, leftMs, toggle }), [state, leftMs, toggle]);
   return <Context value={sound}>{children}</Context>;

@@ -1,7 +1,8 @@
 /** Every flash of the page begins at the same moment, whenever its alarm came: all of them flash together. */
 export function flashTogether(): () => void {
   const align = ({ animationName, target }: AnimationEvent) => {
-    if (!animationName.startsWith("alarm-") || !(target instanceof Element)) return;
+    // The names in CSS modules have something before and behind them.
+    if (!/flash/.test(animationName) || !(target instanceof Element)) return;
     for (const animation of target.getAnimations()) {
       if (animation instanceof CSSAnimation && animation.animationName === animationName) animation.startTime = 0;
     }

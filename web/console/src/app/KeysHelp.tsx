@@ -45,7 +45,7 @@ export function KeysHelp({
         {help.allow}
       </label>
       <div className={style.buttons}>
-        <Button kind="primary" onClick={onClose} autoFocus>
+        <Button kind="primary" onClick={onClose} data-first-focus>
           {app.close}
         </Button>
       </div>

@@ -1,6 +1,7 @@
-import { type Alert, useAlerts, useConnectionState, useVitals } from "@tocsin/react";
+import { type Alert, useAlerts, useVitals } from "@tocsin/react";
 import { type ReactNode, useState } from "react";
 import { lookOf, symbolOf } from "../alarms/priority.ts";
+import { useConnection } from "../app/connection.ts";
 import { type Strings, useStrings } from "../strings/index.tsx";
 import type { Bounds } from "./limits.ts";
 import style from "./NumberGrid.module.css";
@@ -26,7 +27,7 @@ export interface NumberGridProps {
 export function NumberGrid({ patientId, compact = false, only }: NumberGridProps): ReactNode {
   const { numerics, state } = useVitals(patientId);
   const alerts = useAlerts();
-  const isInTouch = useConnectionState().phase === "live" && state.phase === "live";
+  const isInTouch = useConnection().phase === "live" && state.phase === "live";
   const bounds = useBounds(patientId);
   const now = useSecond();
   const [sightings] = useState(() => new Sightings());

@@ -7,7 +7,7 @@ import { NumberGrid } from "../vitals/NumberGrid.tsx";
 import { Waveform } from "../vitals/Waveform.tsx";
 import type { Patient } from "./patients.ts";
 import style from "./Tile.module.css";
-import { TileAlarms } from "./TileAlarms.tsx";
+import { TakeOn, TileAlarms } from "./TileAlarms.tsx";
 
 const ECG_HEIGHT = 88;
 
@@ -22,17 +22,25 @@ export function Tile({ patient, alerts }: { patient: Patient; alerts: readonly A
         aria-labelledby={id}
         data-testid="tile"
         data-patient-id={patient.id}
-        {...(worst && { "data-look": lookOf(worst), "data-priority": worst.priority, "data-state": worst.state })}
+        {...(worst && {
+          "data-look": lookOf(worst),
+          "data-priority": worst.priority,
+          "data-state": worst.state,
+          "data-alert-id": worst.alertId,
+        })}
       >
-        <h3 className={style.name} id={id}>
-          <Link href={`/patients/${patient.id}`}>{patient.name}</Link>
-          {patient.name !== patient.id && <small>{patient.id}</small>}
-        </h3>
+        <header className={style.header}>
+          <h3 className={style.name} id={id}>
+            <Link href={`/patients/${patient.id}`}>{patient.name}</Link>
+          </h3>
+          {patient.name !== patient.id && <small className={style.id}>{patient.id}</small>}
+          {worst?.state === "active" && <TakeOn alert={worst} patient={patient.name} />}
+        </header>
         <Waveform patientId={patient.id} type="ecg" height={ECG_HEIGHT} />
         <div className={style.numbers}>
           <NumberGrid patientId={patient.id} compact />
         </div>
-        <TileAlarms alerts={alerts} patient={patient.name} />
+        <TileAlarms alerts={alerts} />
       </article>
     </li>
   );

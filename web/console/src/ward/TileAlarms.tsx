@@ -2,10 +2,10 @@ import type { Alert } from "@tocsin/react";
 import type { ReactNode } from "react";
 import { useAlarmActions } from "../alarms/AlarmDialogs.tsx";
 import { messageOf } from "../alarms/message.ts";
-import { foremost } from "../alarms/order.ts";
 import { ownerOf } from "../alarms/owner.ts";
 import { lookOf, symbolOf } from "../alarms/priority.ts";
 import { span } from "../alarms/span.ts";
+import { useConnection } from "../app/connection.ts";
 import { useNow } from "../app/now.ts";
 import { Button } from "../design/Button.tsx";
 import { useStrings } from "../strings/index.tsx";
@@ -13,32 +13,38 @@ import style from "./Tile.module.css";
 
 const SHOWN = 3;
 
-/** The worst alarms of a patient, and taking on the first that nobody has; a place that keeps its height. */
-export function TileAlarms({ alerts, patient }: { alerts: readonly Alert[]; patient: string }): ReactNode {
+/** Takes on the foremost alarm of a tile, which is the one that frames it. */
+export function TakeOn({ alert, patient }: { alert: Alert; patient: string }): ReactNode {
   const strings = useStrings();
-  const { alarms, ward } = strings;
+  const { alarms } = strings;
   const { acknowledge } = useAlarmActions();
-  const first = foremost(alerts);
+  return (
+    <Button
+      kind="primary"
+      aria-label={alarms.acknowledgeWhich(messageOf(alert, strings), patient)}
+      onClick={() => acknowledge(alert.alertId)}
+    >
+      {alarms.acknowledge}
+    </Button>
+  );
+}
+
+/** The worst alarms of a patient, in a place that keeps its height. */
+export function TileAlarms({ alerts }: { alerts: readonly Alert[] }): ReactNode {
+  const { alarms, ward } = useStrings();
   const more = alerts.length - SHOWN;
+  const isKnown = useConnection().phase === "live";
+  if (alerts.length === 0) {
+    return <p className={`${style.alarms} ${style.quiet}`}>{isKnown ? ward.noAlarms : ward.unknownAlarms}</p>;
+  }
   return (
     <div className={style.alarms}>
-      {alerts.length === 0 && <p className={style.quiet}>{ward.noAlarms}</p>}
       <ol className={style.list}>
         {alerts.slice(0, SHOWN).map((alert) => (
           <TileAlarm key={alert.alertId} alert={alert} />
         ))}
       </ol>
-      {more > 0 && <p className={style.more}>{alarms.more(more)}</p>}
-      {first?.state === "active" && (
-        <Button
-          kind="primary"
-          className={style.acknowledge ?? ""}
-          aria-label={alarms.acknowledgeWhich(messageOf(first, strings), patient)}
-          onClick={() => acknowledge(first.alertId)}
-        >
-          {alarms.acknowledge}
-        </Button>
-      )}
+      <p className={style.more}>{more > 0 && alarms.more(more)}</p>
     </div>
   );
 }

@@ -4,11 +4,9 @@ import type { Strings } from "../en.ts";
 export const alarms: Strings["alarms"] = {
   heading: "Alarme",
   none: "Keine Alarme",
-  noneLive: "Die Verbindung steht.",
   unknown: "Offene Alarme sind noch nicht bekannt.",
   count: (open: number, untaken: number) => `${open} offen, ${untaken} von niemandem übernommen`,
   more: (count: number) => `${count} weitere`,
-  all: (count: number) => `Alle Alarme (${count})`,
   priority: {
     high: "Hohe Priorität",
     medium: "Mittlere Priorität",
@@ -23,14 +21,14 @@ export const alarms: Strings["alarms"] = {
   nextStep: (span: string) => `nächste Stufe in ${span}`,
   late: (span: string) => `nächste Stufe ${span} verspätet`,
   level: (level: number) => `Stufe ${level}`,
+  allTold: "alle sind benachrichtigt",
   latched: "vorbei, noch von niemandem gesehen",
-  stillPresent: "besteht weiter",
   falseAlarm: "als Fehlalarm gemeldet",
+  confirmed: "bestätigt",
   acknowledge: "Quittieren",
   acknowledgeWhich: (message: string, patient: string) => `${message}, ${patient} quittieren`,
   resolve: "Beenden",
   resolveWhich: (message: string, patient: string) => `${message}, ${patient} beenden`,
-  openPatient: (patient: string) => `${patient} öffnen`,
   decimalPoint: ",",
   signs: {
     heart_rate: "HF",
@@ -84,7 +82,6 @@ export const alarms: Strings["alarms"] = {
   },
   others: (name: string, span: string) => `${name} war schneller, vor ${span}.`,
   othersJustNow: (name: string) => `${name} war schneller.`,
-  taken: (name: string) => `Schon übernommen von ${name}.`,
   sound: {
     off: "Der Ton ist aus – zum Einschalten klicken",
     offHint: "Browser bleiben stumm, bis Sie klicken. Alarme sind zu sehen und nicht zu hören.",

@@ -14,5 +14,5 @@ export const ward: Strings["ward"] = {
   noneHint: "Sie sehen Patienten, sobald die Verwaltung Sie ihrem Team zugeordnet hat.",
   noneInUnit: "Auf dieser Station liegt niemand.",
   noAlarms: "Keine Alarme",
-  stale: "Alt: keine Verbindung",
+  unknownAlarms: "Alarme: --",
 };

@@ -12,5 +12,5 @@ export const ward = {
   noneHint: "You see a patient once an admin has put you on their care team.",
   noneInUnit: "There is nobody on this unit.",
   noAlarms: "No alarms",
-  stale: "Old: no connection",
+  unknownAlarms: "Alarms: --",
 };
