@@ -11,7 +11,7 @@ type Told = Pick<
 export function messageOf(alert: Told, strings: Strings): string {
   // What the server raises itself is called `lead_off:ecg:II`: what is wrong, with what, and where.
   const [name = "", subject = "", lead = ""] = alert.condition.split(":");
-  const told = strings.alarms.conditions[name];
+  const told = own(strings.alarms.conditions, name);
   if (told)
     return told(signName(subject && name === "lead_off" ? subject : alert.vitalType, strings), leadOf(alert, lead));
   return againstLimit(alert, strings) ?? reasonsOf(alert, strings);
@@ -25,7 +25,7 @@ export function reasonsOf({ reasons, vitalType }: Told, strings: Strings): strin
 
 /** The short name of what was measured; one that is not known is shown as it was sent. */
 export function signName(type: string, { alarms: { signs } }: Strings): string {
-  return signs[type] ?? type.replaceAll("_", " ");
+  return own(signs, type) ?? type.replaceAll("_", " ");
 }
 
 function againstLimit(alert: Told, strings: Strings): string | undefined {
@@ -52,10 +52,15 @@ function number(value: number, { alarms: { decimalPoint } }: Strings): string {
 
 /** The types of vital signs in a reason, by the names that people know them by. */
 function readably(reason: string, strings: Strings): string {
-  return reason.replaceAll(/\b[a-z][a-z0-9]*(_[a-z0-9]+)*\b/g, (word) => strings.alarms.signs[word] ?? word);
+  return reason.replaceAll(/\b[a-z][a-z0-9]*(_[a-z0-9]+)*\b/g, (word) => own(strings.alarms.signs, word) ?? word);
 }
 
 function leadOf({ context }: Told, inCondition: string): string {
   const named = context?.lead;
   return typeof named === "string" ? named : inCondition;
+}
+
+/** Other systems choose their words freely, `constructor` too: only what the table itself has counts. */
+function own<T>(table: Record<string, T>, word: string): T | undefined {
+  return Object.hasOwn(table, word) ? table[word] : undefined;
 }

@@ -2,19 +2,22 @@
 
 export type Command = "next" | "previous" | "acknowledge" | "resolve" | "open" | "pause" | "help";
 
-/** Keys for one hand, and their commands; `useKeysAllowed` says whether they are wanted at all. */
-const COMMANDS: Record<string, Command> = {
-  j: "next",
-  k: "previous",
-  a: "acknowledge",
-  r: "resolve",
-  o: "open",
-  p: "pause",
-  "?": "help",
-};
+/** Keys for one hand, and their commands. */
+const COMMANDS = new Map<string, Command>([
+  ["j", "next"],
+  ["k", "previous"],
+  ["a", "acknowledge"],
+  ["r", "resolve"],
+  ["o", "open"],
+  ["p", "pause"],
+  ["?", "help"],
+]);
 
 /** Where a page scrolls with the arrows, they choose alarms only from among the alarms. */
-const IN_LIST: Record<string, Command> = { ArrowDown: "next", ArrowUp: "previous" };
+const IN_LIST = new Map<string, Command>([
+  ["ArrowDown", "next"],
+  ["ArrowUp", "previous"],
+]);
 
 interface Pressed {
   key: string;
@@ -33,5 +36,5 @@ interface Place {
 /** The command of a keypress; none where the key belongs to the browser, or to a text. */
 export function commandOf({ key, ctrlKey, metaKey, altKey }: Pressed, place: Place): Command | undefined {
   if (place.isTyping || ctrlKey || metaKey || altKey) return undefined;
-  return (place.isInList ? IN_LIST[key] : undefined) ?? COMMANDS[key.length === 1 ? key.toLowerCase() : key];
+  return (place.isInList ? IN_LIST.get(key) : undefined) ?? COMMANDS.get(key.toLowerCase());
 }
