@@ -145,7 +145,7 @@ export class Curve {
     if (lag === undefined) return;
     const to = this.#numberAt(now - lag);
     if (to <= this.#drawnTo) return;
-    this.#stroke(Math.max(this.#drawnTo, this.#numberAt(now - lag - this.#shownMs())), to, lag);
+    this.#stroke(Math.max(this.#drawnTo, this.#numberAt(now - lag - this.#shownMs()) + 1), to, lag);
     this.#drawnTo = to;
   }
 
@@ -155,7 +155,8 @@ export class Curve {
     this.#erasedTo = distanceAt(now, SWEEP_PX_PER_MS) + GAP_PX;
     if (lag === undefined) return;
     this.#drawnTo = this.#numberAt(now - lag);
-    this.#stroke(this.#numberAt(now - lag - this.#shownMs()), this.#drawnTo, lag);
+    // Not joined to the sample before the first, which would lie in the gap.
+    this.#stroke(this.#numberAt(now - lag - this.#shownMs()) + 1, this.#drawnTo, lag);
   }
 
   /** For those who asked for less motion: the last seconds, once a second, the newest on the right. */
@@ -165,7 +166,7 @@ export class Curve {
     if (lag === undefined) return;
     const newest = now - lag;
     this.#drawnTo = this.#numberAt(newest);
-    this.#stroke(this.#numberAt(newest - this.#shownMs()), this.#drawnTo, this.#shownMs() - newest);
+    this.#stroke(this.#numberAt(newest - this.#shownMs()) + 1, this.#drawnTo, this.#shownMs() - newest);
   }
 
   /** How high a curve may be. */

@@ -59,12 +59,12 @@ export function LimitsForm({
     event.preventDefault();
     const found = errorsOf(draft, strings);
     if (Object.keys(found).length > 0) return complain(found);
+    if (!hasChanges(draft, limits)) return complain({ form: strings.unchanged });
     setErrors({});
     save.mutate();
   };
   const write = (key: string, text: string) =>
     setDraft((before) => ({ ...before, limits: { ...before.limits, [key]: text } }));
-  const isChanged = hasChanges(draft, limits);
 
   return (
     <form ref={form} className={style.form} onSubmit={submit} noValidate>
@@ -101,7 +101,7 @@ export function LimitsForm({
       )}
       <div className={style.actions}>
         <Button onClick={() => onDone(false)}>{strings.cancel}</Button>
-        <Button kind="primary" type="submit" disabled={save.isPending || !isChanged}>
+        <Button kind="primary" type="submit" disabled={save.isPending}>
           {save.isPending ? strings.saving : strings.save}
         </Button>
       </div>

@@ -83,6 +83,7 @@ export const patient: Strings["patient"] = {
     cancel: "Abbrechen",
     save: "Grenzwerte setzen",
     saving: "Wird gesetzt …",
+    unchanged: "Es wurde nichts geändert.",
     unsent: "Senden fehlgeschlagen: Nichts wurde geändert. Ihre Eingaben sind noch da.",
     changedMeanwhile:
       "Jemand anderes hat diese Grenzwerte inzwischen geändert. Unten stehen die neuen Werte; bitte ansehen und Ihre noch einmal setzen.",

@@ -82,6 +82,7 @@ export const patient = {
     cancel: "Cancel",
     save: "Set limits",
     saving: "Being set …",
+    unchanged: "Nothing was changed.",
     unsent: "It could not be sent: nothing was changed. Your entries are kept.",
     changedMeanwhile:
       "Somebody else has changed these limits since. The values in force below are the new ones; look at them, and set yours again.",
