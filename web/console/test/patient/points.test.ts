@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type AnySeries, columnsOf, stretchesOf, tabulate } from "../../src/patient/trends/points.ts";
+import { type AnySeries, alone, columnsOf, stretchesOf, tabulate } from "../../src/patient/trends/points.ts";
 
 const T0 = Date.parse("2026-01-02T03:00:00Z");
 const iso = (seconds: number) => new Date(T0 + seconds * 1000).toISOString();
@@ -70,5 +70,21 @@ describe("the table", () => {
       { time: T0 + 120_000, values: [90, undefined] },
       { time: T0, values: [75, undefined] },
     ]);
+  });
+});
+
+describe("points without a neighbour", () => {
+  it.each<[(number | null | undefined)[], number[]]>([
+    [[], []],
+    [[1], [0]],
+    [[1, 2], []],
+    [[1, null, 2, 3], [0]],
+    [[1, 2, undefined, 3, null, undefined, 4], [6]],
+    [
+      [null, 5, undefined, null, 6, null],
+      [1, 4],
+    ],
+  ])("of %j are %j", (column, expected) => {
+    expect(alone(column)).toEqual(expected);
   });
 });

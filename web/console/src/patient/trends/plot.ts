@@ -3,6 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { Bounds } from "../../vitals/limits.ts";
 import type { ChartSpec } from "./charts.ts";
+import { alone } from "./points.ts";
 
 /** An alert on the axis of time: `time` in milliseconds. */
 export interface Mark {
@@ -26,6 +27,8 @@ export interface PlotOptions {
   onSelect: (since: number, until: number) => void;
 }
 
+const MINUTE_MS = 60_000;
+const MOST_DOTS = 120;
 const AXIS_PX = 48;
 const TIME_AXIS_PX = 34;
 const SYNC = "trends";
@@ -87,7 +90,12 @@ export function plot(element: HTMLElement, options: PlotOptions, data: uPlot.Ali
       series: [
         {},
         ...spec.types.flatMap((_, i) => [
-          { stroke: colour, width: i === 2 ? 1 : 1.75, points: { show: false }, ...(i === 2 ? { dash: [4, 3] } : {}) },
+          {
+            stroke: colour,
+            width: i === 2 ? 1 : 1.75,
+            ...(i === 2 ? { dash: [4, 3] } : {}),
+            points: { show: true, size: 5, width: 0, fill: colour, filter: (chart, n) => dots(chart, n, spec) },
+          },
           thin,
           thin,
         ]),
@@ -109,6 +117,13 @@ export function plot(element: HTMLElement, options: PlotOptions, data: uPlot.Ali
     data,
     element,
   );
+}
+
+/** What is measured now and then is drawn as what it is, readings; of the rest only what no line would show. */
+function dots(chart: uPlot, series: number, spec: ChartSpec): number[] {
+  const column = chart.data[series] ?? [];
+  const known = [...column.keys()].filter((i) => column[i] != null);
+  return spec.validMs > MINUTE_MS && known.length <= MOST_DOTS ? known : alone(column);
 }
 
 /** The limits of the sign, dashed across the chart. */

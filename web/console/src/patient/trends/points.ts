@@ -97,3 +97,22 @@ export function tabulate(signs: Stretches[], since: number, until: number, lines
       }),
     }));
 }
+
+/** The numbers of those points that a line would not show, since there is none beside them to draw it to. */
+export function alone(column: readonly (number | null | undefined)[]): number[] {
+  const found: number[] = [];
+  let last: number | undefined;
+  let isFirst = true;
+  for (const [i, value] of column.entries()) {
+    if (value === undefined) continue;
+    if (value === null) {
+      if (last !== undefined && isFirst) found.push(last);
+      last = undefined;
+    } else {
+      isFirst = last === undefined;
+      last = i;
+    }
+  }
+  if (last !== undefined && isFirst) found.push(last);
+  return found;
+}

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQueries, useQuery } from "@tanstack/react-query";
-import { type Alert, useCall, useServerClock } from "@tocsin/react";
+import { type Alert, type components, useCall, useServerClock } from "@tocsin/react";
 import { useMemo } from "react";
 import { CHARTS } from "./charts.ts";
 import { type Stretches, stretchesOf } from "./points.ts";
@@ -7,7 +7,11 @@ import { POINTS, renewsEveryMs, type Stretch, stretchOf, type TrendWindow } from
 
 const SERIES = "/api/v1/vitals/series";
 const ALERTS = "/api/v1/alerts";
-const MOST_ALERTS = 200;
+const PAGE = 200;
+const MOST_PAGES = 10;
+const MOST_MARKS = 400;
+
+type AlertPage = components["schemas"]["AlertPage"];
 
 export interface Trends {
   /** The readings of each type. */
@@ -68,9 +72,18 @@ export function useAlertMarks(patientId: string, window: TrendWindow): readonly 
   const { data } = useQuery({
     queryKey: [ALERTS, patientId, "marks", key],
     queryFn: async ({ signal }) => {
-      const since = new Date(stretchOf(window, clock()).since).toISOString();
-      const query = { patient_id: patientId, since, limit: MOST_ALERTS };
-      return (await call("get", ALERTS, { query, signal })).alerts;
+      const { since, until } = stretchOf(window, clock());
+      const found: Alert[] = [];
+      let cursor: string | null = null;
+      // Newest first: those after a stretch of the past are gone through to get to its own.
+      for (let page = 0; page < MOST_PAGES && found.length < MOST_MARKS; page++) {
+        const query = { patient_id: patientId, since: new Date(since).toISOString(), cursor, limit: PAGE };
+        const { alerts, nextCursor }: AlertPage = await call("get", ALERTS, { query, signal });
+        found.push(...alerts.filter(({ timestamp }) => Date.parse(timestamp) <= until));
+        cursor = nextCursor;
+        if (!cursor) break;
+      }
+      return found;
     },
     refetchInterval: renewsEveryMs(window),
     placeholderData: keepPreviousData,
