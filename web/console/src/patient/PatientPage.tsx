@@ -1,5 +1,5 @@
 import { useAlerts } from "@tocsin/react";
-import { lazy, type ReactNode, Suspense, useMemo } from "react";
+import { lazy, type ReactNode, Suspense, useId, useMemo } from "react";
 import { Link } from "wouter";
 import { AlarmRow } from "../alarms/AlarmRow.tsx";
 import { worstFirst } from "../alarms/order.ts";
@@ -37,11 +37,12 @@ export function PatientPage({ patientId }: { patientId: string }): ReactNode {
           isCurrent: it === part,
         }))}
       />
-      <section className={style.part} aria-label={patient.parts[part]}>
+      <div className={style.part}>
+        <h2 className="visually-hidden">{patient.headings[part]}</h2>
         <Suspense fallback={<Spinner label={patient.trends.loading} />}>
           <PatientPart part={part} patientId={patientId} />
         </Suspense>
-      </section>
+      </div>
     </div>
   );
 }
@@ -72,6 +73,7 @@ function PatientHeader({ patientId }: { patientId: string }): ReactNode {
 
 function OpenAlarms({ patientId }: { patientId: string }): ReactNode {
   const { patient } = useStrings();
+  const id = useId();
   const alerts = useAlerts();
   const open = useMemo(
     () => worstFirst([...alerts.values()].filter((alert) => alert.patientId === patientId)),
@@ -79,7 +81,10 @@ function OpenAlarms({ patientId }: { patientId: string }): ReactNode {
   );
   if (open.length === 0) return null;
   return (
-    <section aria-label={patient.open}>
+    <section aria-labelledby={id}>
+      <h2 id={id} className="visually-hidden">
+        {patient.open}
+      </h2>
       <ol className={style.open} data-testid="patient-alarms">
         {open.map((alert) => (
           <AlarmRow key={alert.alertId} alert={alert} />

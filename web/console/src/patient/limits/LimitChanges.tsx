@@ -2,7 +2,8 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { type components, useCall } from "@tocsin/react";
 import type { ReactNode } from "react";
 import { Button } from "../../design/Button.tsx";
-import { useLanguage, useStrings } from "../../strings/index.tsx";
+import { useFormats } from "../../design/useFormats.ts";
+import { useStrings } from "../../strings/index.tsx";
 import { differences } from "./changes.ts";
 import { writtenLimit } from "./draft.ts";
 import style from "./Limits.module.css";
@@ -51,13 +52,12 @@ function ChangeItem({ change }: { change: Change }): ReactNode {
   const all = useStrings();
   const { limits: strings } = all.patient;
   const point = all.vitals.decimalPoint;
-  const { language } = useLanguage();
-  const when = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+  const formats = useFormats();
   const value = (limit: number | undefined) => (limit === undefined ? strings.inherited : writtenLimit(limit, point));
   return (
     <li className={style.change}>
       <p className={style.hint}>
-        <time dateTime={change.changedAt}>{when.format(new Date(change.changedAt))}</time> · {change.changedBy.name}
+        <time dateTime={change.changedAt}>{formats.moment(change.changedAt)}</time> · {change.changedBy.name}
       </p>
       <ul>
         {differences(change).map(({ condition, tier, before, after }) => (

@@ -1,7 +1,8 @@
 import type { Tier } from "@tocsin/react";
 import type { ReactNode } from "react";
 import { signName } from "../../alarms/message.ts";
-import { useLanguage, useStrings } from "../../strings/index.tsx";
+import { useFormats } from "../../design/useFormats.ts";
+import { useStrings } from "../../strings/index.tsx";
 import type { PatientLimits } from "../../vitals/useLimits.ts";
 import { keyOf, type LimitInForce, writtenLimit } from "./draft.ts";
 import style from "./Limits.module.css";
@@ -13,8 +14,7 @@ const SYMBOLS: Record<Tier, string> = { critical: "***", moderate: "**", slight:
 export function LimitsTable({ limits }: { limits: PatientLimits }): ReactNode {
   const strings = useStrings().patient.limits;
   const point = useStrings().vitals.decimalPoint;
-  const { language } = useLanguage();
-  const when = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+  const formats = useFormats();
   return (
     <>
       <table className={style.table}>
@@ -46,7 +46,7 @@ export function LimitsTable({ limits }: { limits: PatientLimits }): ReactNode {
                 {limit.setBy && (
                   <span className={style.by}>
                     {limit.setBy.name}
-                    {limit.setAt && `, ${when.format(new Date(limit.setAt))}`}
+                    {limit.setAt && `, ${formats.moment(limit.setAt)}`}
                   </span>
                 )}
               </td>

@@ -2,7 +2,8 @@ import { useServerClock } from "@tocsin/react";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { lookOf, symbolOf } from "../../alarms/priority.ts";
 import { Button } from "../../design/Button.tsx";
-import { useLanguage, useStrings } from "../../strings/index.tsx";
+import { useFormats } from "../../design/useFormats.ts";
+import { useStrings } from "../../strings/index.tsx";
 import { onLooksChange } from "../../vitals/looks.ts";
 import { useBounds } from "../../vitals/useLimits.ts";
 import { CHARTS, chartOf } from "./charts.ts";
@@ -16,7 +17,6 @@ import { fixed, moved, SPANS, stretchOf, type TrendWindow } from "./window.ts";
 /** The numbers of a patient over hours and days. */
 export function TrendsSection({ patientId }: { patientId: string }): ReactNode {
   const strings = useStrings().patient.trends;
-  const { language } = useLanguage();
   const clock = useServerClock();
   const [window, setWindow] = useState<TrendWindow>({ kind: "live", span: "1h" });
   const { series, stretch: asked, isPending, isError } = useTrends(patientId, window);
@@ -54,7 +54,7 @@ export function TrendsSection({ patientId }: { patientId: string }): ReactNode {
   );
   const choose = (since: number, until: number) => setWindow(fixed(since, until, clock()));
   const isLive = window.kind === "live";
-  const when = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+  const formats = useFormats();
 
   return (
     <div ref={section} className={style.section} data-testid="trends" data-pending={isPending}>
@@ -88,7 +88,11 @@ export function TrendsSection({ patientId }: { patientId: string }): ReactNode {
           ))}
         </fieldset>
         <p className={style.period} aria-live="polite">
-          {isError ? strings.failed : isLive ? strings.live : when.formatRange(stretch.since, stretch.until)}
+          {isError
+            ? strings.failed
+            : isLive
+              ? strings.live
+              : `${formats.moment(stretch.since)} – ${formats.moment(stretch.until)}`}
         </p>
       </div>
       <p className={style.hint}>{strings.hint}</p>

@@ -94,7 +94,13 @@ export function plot(element: HTMLElement, options: PlotOptions, data: uPlot.Ali
             stroke: colour,
             width: i === 2 ? 1 : 1.75,
             ...(i === 2 ? { dash: [4, 3] } : {}),
-            points: { show: true, size: 5, width: 0, fill: colour, filter: (chart, n) => dots(chart, n, spec) },
+            points: {
+              show: true,
+              size: 5,
+              width: 0,
+              fill: colour,
+              filter: (chart: uPlot, n: number) => dots(chart, n, spec),
+            },
           },
           thin,
           thin,
@@ -121,7 +127,7 @@ export function plot(element: HTMLElement, options: PlotOptions, data: uPlot.Ali
 
 /** What is measured now and then is drawn as what it is, readings; of the rest only what no line would show. */
 function dots(chart: uPlot, series: number, spec: ChartSpec): number[] {
-  const column = chart.data[series] ?? [];
+  const column = (chart.data[series] ?? []) as (number | null | undefined)[];
   const known = [...column.keys()].filter((i) => column[i] != null);
   return spec.validMs > MINUTE_MS && known.length <= MOST_DOTS ? known : alone(column);
 }

@@ -74,13 +74,15 @@ export function useAlertMarks(patientId: string, window: TrendWindow): readonly 
     queryFn: async ({ signal }) => {
       const { since, until } = stretchOf(window, clock());
       const found: Alert[] = [];
-      let cursor: string | null = null;
+      let cursor: AlertPage["nextCursor"] = null;
       // Newest first: those after a stretch of the past are gone through to get to its own.
       for (let page = 0; page < MOST_PAGES && found.length < MOST_MARKS; page++) {
-        const query = { patient_id: patientId, since: new Date(since).toISOString(), cursor, limit: PAGE };
-        const { alerts, nextCursor }: AlertPage = await call("get", ALERTS, { query, signal });
-        found.push(...alerts.filter(({ timestamp }) => Date.parse(timestamp) <= until));
-        cursor = nextCursor;
+        const answer: AlertPage = await call("get", ALERTS, {
+          query: { patient_id: patientId, since: new Date(since).toISOString(), cursor, limit: PAGE },
+          signal,
+        });
+        found.push(...answer.alerts.filter(({ timestamp }) => Date.parse(timestamp) <= until));
+        cursor = answer.nextCursor;
         if (!cursor) break;
       }
       return found;

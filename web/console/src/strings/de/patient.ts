@@ -7,6 +7,7 @@ export const patient: Strings["patient"] = {
   unit: (unit) => `Station ${unit}`,
   open: "Offene Alarme dieses Patienten",
   parts: { label: "Teile der Akte", trends: "Verlauf", alarms: "Alarme", limits: "Grenzwerte" },
+  headings: { trends: "Verlauf der Werte", alarms: "Was aus den Alarmen wurde", limits: "Geltende Grenzwerte" },
   monitor: {
     label: "Monitor",
     speed: "25 mm/s",

@@ -7,6 +7,7 @@ export const patient = {
   unit: (unit: string) => `Unit ${unit}`,
   open: "Open alarms of this patient",
   parts: { label: "Parts of this patient's record", trends: "Trends", alarms: "Alarms", limits: "Limits" },
+  headings: { trends: "Trends", alarms: "What became of the alarms", limits: "Limits in force" },
   monitor: {
     label: "Monitor",
     speed: "25 mm/s",
