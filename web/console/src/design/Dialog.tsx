@@ -5,13 +5,10 @@ import style from "./Dialog.module.css";
 export function Dialog({
   title,
   onClose,
-  isWide = false,
   children,
 }: {
   title: string;
   onClose: () => void;
-  /** For what needs room, such as a strip. */
-  isWide?: boolean;
   children: ReactNode;
 }): ReactNode {
   const ref = useRef<HTMLDialogElement>(null);
@@ -28,7 +25,7 @@ export function Dialog({
     // biome-ignore lint/a11y/useKeyWithClickEvents: the element closes on Escape by itself.
     <dialog
       ref={ref}
-      className={`${style.dialog} ${isWide ? style.wide : ""}`}
+      className={style.dialog}
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault();

@@ -1,5 +1,5 @@
 import { Refused } from "@tocsin/react";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { goTo, useQueryOfAddress } from "../app/address.ts";
 import { Banner } from "../design/Banner.tsx";
 import { Button } from "../design/Button.tsx";
@@ -8,7 +8,7 @@ import { Page } from "../design/Page.tsx";
 import { Spinner } from "../design/Spinner.tsx";
 import { useFormats } from "../design/useFormats.ts";
 import { useStrings } from "../strings/index.tsx";
-import { AlertDialog } from "./AlertDialog.tsx";
+import { AlertPage } from "./AlertPage.tsx";
 import { AlertTable } from "./AlertTable.tsx";
 import { Export } from "./Export.tsx";
 import { Filters } from "./Filters.tsx";
@@ -26,6 +26,8 @@ export function HistoryPage(): ReactNode {
   const found = useHistory(filter);
   const { alerts, error, hasNextPage } = found;
   const narrow = (changed: Filter) => goTo(addressOf(changed));
+  useReturn(opened);
+  if (opened) return <AlertPage key={opened} alertId={opened} backTo={`#${addressOf(filter)}`} />;
   const isFiltered = Object.keys(filter).length > 0;
   return (
     <Page title={texts.title} actions={<Export filter={filter} isOff={alerts.length === 0} />}>
@@ -68,7 +70,21 @@ export function HistoryPage(): ReactNode {
           )}
         </div>
       )}
-      {opened && <AlertDialog alertId={opened} onClose={() => goTo(addressOf(filter))} />}
     </Page>
   );
+}
+
+/** Whoever comes back to the list from an alarm stands where they left it. */
+function useReturn(opened: string | null): void {
+  const left = useRef<string>(undefined);
+  useEffect(() => {
+    if (opened) left.current = opened;
+    const alertId = left.current;
+    if (opened || !alertId) return;
+    left.current = undefined;
+    // The table measures its place before it draws its rows.
+    requestAnimationFrame(() =>
+      document.querySelector<HTMLElement>(`a[href*="alert=${CSS.escape(alertId)}"]`)?.focus(),
+    );
+  }, [opened]);
 }

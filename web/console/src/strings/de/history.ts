@@ -50,9 +50,7 @@ export const history: Strings["history"] = {
   failed: "Der Verlauf konnte nicht geladen werden.",
   refused: (reason) => `Vom Server abgelehnt: ${reason}`,
   tryAgain: "Erneut versuchen",
-  detail: "Alarm",
-  openPatient: "Patient öffnen",
-  close: "Schließen",
+  back: "Zurück zur Liste",
   notFound: "Diesen Alarm gibt es nicht, oder er ist für Sie nicht sichtbar.",
   csv: {
     button: "Als CSV speichern",

@@ -43,9 +43,7 @@ export const history = {
   failed: "The history could not be loaded.",
   refused: (reason: string) => `The server has refused it: ${reason}`,
   tryAgain: "Try again",
-  detail: "Alarm",
-  openPatient: "Open the patient",
-  close: "Close",
+  back: "Back to the list",
   notFound: "There is no such alarm, or you may not see it.",
   csv: {
     button: "Save as CSV",
