@@ -13,7 +13,7 @@ export function Announcer(): ReactNode {
   const alerts = useAlerts();
   const nameOf = usePatientName();
   const before = useRef<AlertMap>(new Map());
-  const [told, setTold] = useState({ text: "", isUrgent: false });
+  const [told, setTold] = useState({ urgent: "", calm: "" });
 
   useEffect(() => {
     const news = worstFirst(newsOf(before.current, alerts));
@@ -22,16 +22,15 @@ export function Announcer(): ReactNode {
     if (!worst) return;
     const { announced, announcedMany, priority } = strings.alarms;
     const one = announced(priority[lookOf(worst)], messageOf(worst, strings), nameOf(worst.patientId));
-    setTold({
-      text: news.length === 1 ? one : announcedMany(news.length, one),
-      isUrgent: worst.priority === "high",
-    });
+    const text = news.length === 1 ? one : announcedMany(news.length, one);
+    // What is urgent stays where it is until it has been read, even if something else comes meanwhile.
+    setTold((before) => (worst.priority === "high" ? { ...before, urgent: text } : { ...before, calm: text }));
   }, [alerts, strings, nameOf]);
 
   return (
     <div className="visually-hidden">
-      <div aria-live="assertive">{told.isUrgent && told.text}</div>
-      <div aria-live="polite">{!told.isUrgent && told.text}</div>
+      <div aria-live="assertive">{told.urgent}</div>
+      <div aria-live="polite">{told.calm}</div>
     </div>
   );
 }

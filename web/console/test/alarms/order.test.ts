@@ -22,6 +22,10 @@ describe("the order", () => {
       "low",
     ]);
   });
+  it("puts what nobody has taken on before what somebody has, of one priority", () => {
+    const taken = { ...highNewer, state: "acknowledged" as const };
+    expect(ids(worstFirst([taken, medium, high]))).toEqual(["high", "high newer", "medium"]);
+  });
   it("is the same on every screen for alarms of one moment", () => {
     const [one, other] = [alert({ alertId: "x" }), alert({ alertId: "y" })];
     expect(ids(worstFirst([one, other]))).toEqual(ids(worstFirst([other, one])));

@@ -21,7 +21,7 @@ export const alarms: Strings["alarms"] = {
   nextStep: (span: string) => `nächste Stufe in ${span}`,
   late: (span: string) => `nächste Stufe ${span} verspätet`,
   level: (level: number) => `Stufe ${level}`,
-  allTold: "alle sind benachrichtigt",
+  allTold: "alle benachrichtigt",
   latched: "vorbei, noch von niemandem gesehen",
   falseAlarm: "als Fehlalarm gemeldet",
   confirmed: "bestätigt",

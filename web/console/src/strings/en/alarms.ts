@@ -14,7 +14,7 @@ export const alarms = {
   nextStep: (span: string) => `next step in ${span}`,
   late: (span: string) => `next step late by ${span}`,
   level: (level: number) => `level ${level}`,
-  allTold: "everybody has been told",
+  allTold: "everyone told",
   latched: "gone, not yet seen to",
   falseAlarm: "said to be false",
   confirmed: "confirmed",
