@@ -4,6 +4,7 @@ import "uplot/dist/uPlot.min.css";
 import type { Bounds } from "../../vitals/limits.ts";
 import type { ChartSpec } from "./charts.ts";
 import { alone } from "./points.ts";
+import { takeTouches } from "./touch.ts";
 
 /** An alert on the axis of time: `time` in milliseconds. */
 export interface Mark {
@@ -53,7 +54,7 @@ export function plot(element: HTMLElement, options: PlotOptions, data: uPlot.Ali
   ];
   const font = `12px ${getComputedStyle(element).fontFamily}`;
   const thin = { stroke: "transparent", points: { show: false } };
-  return new uPlot(
+  const chart = new uPlot(
     {
       width,
       height: options.height + (hasTimeAxis ? TIME_AXIS_PX : 0),
@@ -123,6 +124,8 @@ export function plot(element: HTMLElement, options: PlotOptions, data: uPlot.Ali
     data,
     element,
   );
+  takeTouches(chart.over);
+  return chart;
 }
 
 /** What is measured now and then is drawn as what it is, readings; of the rest only what no line would show. */
