@@ -6,7 +6,7 @@ export const patient: Strings["patient"] = {
   id: (id) => `ID ${id}`,
   unit: (unit) => `Station ${unit}`,
   open: "Offene Alarme dieses Patienten",
-  parts: { label: "Teile der Akte", trends: "Verlauf", alarms: "Alarme", limits: "Grenzwerte" },
+  parts: { label: "Teile der Akte", trends: "Trends", alarms: "Alarme", limits: "Grenzwerte" },
   headings: { trends: "Verlauf der Werte", alarms: "Was aus den Alarmen wurde", limits: "Geltende Grenzwerte" },
   monitor: {
     label: "Monitor",
@@ -15,8 +15,8 @@ export const patient: Strings["patient"] = {
     mmPerMV: (gain) => `${gain} mm/mV`,
   },
   trends: {
-    loading: "Der Verlauf wird geladen …",
-    failed: "Der Verlauf konnte nicht geladen werden.",
+    loading: "Die Trends werden geladen …",
+    failed: "Die Trends konnten nicht geladen werden.",
     span: "Gezeigte Zeit",
     spans: { "1h": "1 h", "6h": "6 h", "24h": "24 h", "7d": "7 Tage" },
     move: "Verschieben und vergrößern",
