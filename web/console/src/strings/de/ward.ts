@@ -3,7 +3,7 @@ import type { Strings } from "../en.ts";
 /** The ward view, in German. */
 export const ward: Strings["ward"] = {
   heading: "Station",
-  patients: (count: number) => `${count} Patienten`,
+  patients: (count: number) => (count === 1 ? "1 Patient" : `${count} Patienten`),
   unit: "Station",
   everyUnit: "Alle Stationen",
   noUnit: "Ohne Station",

@@ -1,7 +1,7 @@
 /** The ward view, in English. */
 export const ward = {
   heading: "Ward",
-  patients: (count: number) => `${count} patients`,
+  patients: (count: number) => (count === 1 ? "1 patient" : `${count} patients`),
   unit: "Unit",
   everyUnit: "All units",
   noUnit: "Without a unit",
