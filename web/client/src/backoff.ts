@@ -1,6 +1,10 @@
 /** How long to wait before coming back. */
 
-export const LONGEST_WAIT_MS = 30_000;
+/** Long enough for a server that comes up again, short enough for somebody who waits for alarms. */
+const LONGEST_WAIT_MS = 10_000;
+
+/** What a timer can hold, 24 days; one that is set for longer fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Full jitter: anything up to `baseMs`, doubled for each failure in a row, so that a thousand clients do not come back
@@ -18,7 +22,7 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
       signal.removeEventListener("abort", done);
       resolve();
     };
-    const timer = setTimeout(done, ms);
+    const timer = setTimeout(done, Math.min(ms, LONGEST_TIMER_MS));
     signal.addEventListener("abort", done);
     if (signal.aborted) done();
   });

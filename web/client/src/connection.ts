@@ -29,9 +29,6 @@ export function addressOf({ baseUrl = "" }: Pick<Connection, "baseUrl">, path: s
   return new URL(baseUrl.replace(/\/$/, "") + path, globalThis.location?.href);
 }
 
-/** No server means more; and a timer that is set for longer than 24 days fires at once. */
-const LONGEST_RETRY_AFTER_S = 3600;
-
 /** The server said no. `status` and the stable `code` say why, and `problem` has everything that it said. */
 export class Refused extends Error {
   declare readonly status: number;
@@ -47,7 +44,7 @@ export class Refused extends Error {
       status: response.status,
       code: problem.code ?? "",
       problem,
-      retryAfterMs: Math.min(Number(response.headers.get("Retry-After")) || 0, LONGEST_RETRY_AFTER_S) * 1000,
+      retryAfterMs: (Number(response.headers.get("Retry-After")) || 0) * 1000,
     });
   }
 

@@ -1,5 +1,5 @@
 /** Follows one event stream. */
-import { LONGEST_WAIT_MS, unlessAborted } from "./backoff.ts";
+import { unlessAborted } from "./backoff.ts";
 import { addressOf, type Connection, request } from "./connection.ts";
 import { createReader, type Message } from "./event-stream.ts";
 import { type Attempt, stayConnected } from "./stay-connected.ts";
@@ -37,7 +37,7 @@ export function follow(stream: Stream, listener: Listener, signal: AbortSignal):
           if (event !== "stream.closing") continue;
           const { reason, retryMs } = JSON.parse(data);
           attempt.reason = reason;
-          attempt.waitMs = Math.min(retryMs || 0, LONGEST_WAIT_MS);
+          attempt.waitMs = retryMs || 0;
         }
       };
       const cursor = await listener.cursor(attempt.signal);

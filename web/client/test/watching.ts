@@ -15,7 +15,7 @@ export async function until(condition: () => unknown, patienceMs = PATIENCE_MS):
   const end = Date.now() + patienceMs;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`never: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
@@ -32,7 +32,8 @@ export interface Watched {
 export function watch(
   options: Omit<Partial<AlertStreamOptions>, "auth"> & { auth?: AlertStreamOptions["auth"] },
 ): Watched {
-  const given = { auth: () => "token", role: "nurse", patientId: "bed-1", ...options };
+  const audience = "role" in options || "caregiver" in options ? {} : { role: "nurse", patientId: "bed-1" };
+  const given = { auth: () => "token", ...audience, ...options };
   const stream = createAlertStream(given as AlertStreamOptions);
   const events: AlertEvent[] = [];
   const states: ConnectionState[] = [stream.state];
