@@ -38,7 +38,7 @@ async function persist(
   connection: Connection,
   what: "acknowledge" | "resolve",
   { alertId, patientId }: Which,
-  { signal = new AbortController().signal, ...body }: Acknowledgement,
+  { signal, ...body }: Acknowledgement,
 ): Promise<AlertOutcome> {
   const input = { path: { alert_id: alertId }, query: { patient_id: patientId }, body, signal };
   for (let failures = 0; ; failures++) {
@@ -46,7 +46,7 @@ async function persist(
       return await call(connection, "post", `/api/v1/alerts/alerts/{alert_id}/${what}`, input);
     } catch (error) {
       const refused = error instanceof Refused ? error : undefined;
-      if (refused?.isFinal || signal.aborted || failures === ATTEMPTS - 1) throw error;
+      if (refused?.isFinal || signal?.aborted || failures === ATTEMPTS - 1) throw error;
       await pause((refused?.retryAfterMs ?? 0) + backoffMs(BASE_MS, failures), signal);
     }
   }

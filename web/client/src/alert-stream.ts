@@ -4,7 +4,7 @@ import { addressOf, type Connection } from "./connection.ts";
 import { follow, type Listener } from "./follow.ts";
 import { type AlertMap, OpenAlerts } from "./open-alerts.ts";
 import { followTogether } from "./tabs.ts";
-import type { Alert, AlertEvent, Audience, ConnectionState } from "./types.ts";
+import type { AlertEvent, Audience, ConnectionState } from "./types.ts";
 
 /**
  * Where a cursor is kept between two lives of a page or a process, such as `localStorage` or a file.
@@ -72,7 +72,7 @@ export function createAlertStream(options: AlertStreamOptions): AlertStream {
       if (!hasBegun) {
         const stored = await (async () => options.storage?.get())().catch(() => null);
         // A cursor alone brings what has happened since, and not what was open then: that is asked for first.
-        if (stored) alerts.seed(await openAlerts(options, signal), stored);
+        if (stored) await seed(stored, signal);
         hasBegun = true;
       }
       return alerts.known.cursor;
@@ -117,10 +117,21 @@ export function createAlertStream(options: AlertStreamOptions): AlertStream {
     close: () => end.abort(),
   };
 
+  /** Begin with everything that is open and that the caller may see; the stream says what of it is its own. */
+  async function seed(stored: string, signal: AbortSignal): Promise<void> {
+    let cursor: string | null = null;
+    do {
+      const query: InputOf<"get", "/api/v1/alerts">["query"] = { state: "open", limit: 500, cursor };
+      const page: OutputOf<"get", "/api/v1/alerts"> = await call(options, "get", "/api/v1/alerts", { query, signal });
+      alerts.seed(page.alerts, stored);
+      cursor = page.nextCursor;
+    } while (cursor);
+  }
+
   async function run(): Promise<void> {
     if (options.share !== undefined) {
       try {
-        const name = `tocsin ${options.share} ${options.baseUrl ?? ""}${stream.path}`;
+        const name = `tocsin ${[options.share, options.baseUrl, stream.path]}`;
         return await followTogether(name, stream, listener, alerts, end.signal);
       } catch {
         // Neither Node 20 nor a page without TLS or in a sandbox has what that takes: it goes on alone.
@@ -130,21 +141,9 @@ export function createAlertStream(options: AlertStreamOptions): AlertStream {
   }
 }
 
-/** Everything that is open and that the caller may see; the stream says what of it is its own. */
-async function openAlerts(options: AlertStreamOptions, signal: AbortSignal): Promise<Alert[]> {
-  const open: Alert[] = [];
-  let cursor: string | null = null;
-  do {
-    const query: InputOf<"get", "/api/v1/alerts">["query"] = { state: "open", limit: 500, cursor };
-    const page: OutputOf<"get", "/api/v1/alerts"> = await call(options, "get", "/api/v1/alerts", { query, signal });
-    open.push(...page.alerts);
-    cursor = page.nextCursor;
-  } while (cursor);
-  return open;
-}
-
 function pathOf(audience: Audience): string {
   if ("caregiver" in audience) return "/api/v1/caregivers/alerts/stream";
-  const patientId = "patientId" in audience ? audience.patientId : "all" in audience ? "*" : "";
+  // Without a patient it is every one.
+  const patientId = "patientId" in audience ? audience.patientId : "";
   return `/api/v1/alerts/stream${searchOf({ role: audience.role, patient_id: patientId })}`;
 }

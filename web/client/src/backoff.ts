@@ -15,16 +15,16 @@ export function backoffMs(baseMs: number, failures: number): number {
 }
 
 /** Resolve after so many milliseconds, or at once when the signal is aborted. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
-      signal.removeEventListener("abort", done);
+      signal?.removeEventListener("abort", done);
       resolve();
     };
     const timer = setTimeout(done, Math.min(ms, LONGEST_TIMER_MS));
-    signal.addEventListener("abort", done);
-    if (signal.aborted) done();
+    signal?.addEventListener("abort", done);
+    if (signal?.aborted) done();
   });
 }
 

@@ -62,12 +62,9 @@ export async function call<M extends Method, P extends PathOf<M>>(
   const late = AbortSignal.timeout(ANSWERED_WITHIN_MS);
   const options: RequestOptions = {
     method: method.toUpperCase(),
-    signal: signal ? AbortSignal.any([signal, late]) : late,
+    signal: AbortSignal.any([late, signal ?? late]),
+    ...(body !== undefined && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
   };
-  if (body !== undefined) {
-    options.body = JSON.stringify(body);
-    options.headers = { "Content-Type": "application/json" };
-  }
   const filled = path.replace(/{(\w+)}/g, (_, name: string) => encodeURIComponent(named[name] ?? ""));
   const response = await request(connection, filled + searchOf(query), options);
   return response.status === 204 ? (undefined as OutputOf<M, P>) : response.json();

@@ -34,23 +34,21 @@ export class Refused extends Error {
   declare readonly status: number;
   declare readonly code: string;
   declare readonly problem: Partial<Problem> & Record<string, unknown>;
+  /** Whether the same request would be refused later, too. */
+  declare readonly isFinal: boolean;
   /** How long to wait at least before asking again, in milliseconds. */
   declare readonly retryAfterMs: number;
 
-  constructor(response: Response, problem: Refused["problem"]) {
-    super(problem.detail ?? String(response.status));
+  constructor({ status, headers }: Response, problem: Refused["problem"]) {
+    super(problem.detail ?? String(status));
     Object.assign(this, {
       name: "Refused",
-      status: response.status,
+      status,
+      isFinal: status < 500 && ![408, 425, 429].includes(status),
       code: problem.code ?? "",
       problem,
-      retryAfterMs: (Number(response.headers.get("Retry-After")) || 0) * 1000,
+      retryAfterMs: (Number(headers.get("Retry-After")) || 0) * 1000,
     });
-  }
-
-  /** Whether the same request would be refused later, too. */
-  get isFinal(): boolean {
-    return this.status < 500 && ![408, 425, 429].includes(this.status);
   }
 }
 
@@ -117,8 +115,9 @@ function refresh(connection: Connection): Promise<boolean> {
   const locks = globalThis.navigator?.locks;
   let underWay = refreshing.get(baseUrl);
   if (!underWay) {
-    const alone = async () => (locks ? await locks.request(`tocsin.refresh ${baseUrl}`, renew) : await renew());
-    underWay = alone().finally(() => refreshing.delete(baseUrl));
+    underWay = Promise.resolve(locks ? locks.request(`tocsin.refresh ${baseUrl}`, renew) : renew()).finally(() =>
+      refreshing.delete(baseUrl),
+    );
     refreshing.set(baseUrl, underWay);
   }
   return underWay;

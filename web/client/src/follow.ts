@@ -34,10 +34,10 @@ export function follow(stream: Stream, listener: Listener, signal: AbortSignal):
         listener.heard(messages);
         for (const { event, data } of messages) {
           if (event === "stream.ready") attempt.live();
-          if (event !== "stream.closing") continue;
-          const { reason, retryMs } = JSON.parse(data);
-          attempt.reason = reason;
-          attempt.waitMs = retryMs || 0;
+          if (event === "stream.closing") {
+            const { reason, retryMs = 0 } = JSON.parse(data);
+            Object.assign(attempt, { reason, retryMs });
+          }
         }
       };
       const cursor = await listener.cursor(attempt.signal);
@@ -52,11 +52,11 @@ export function follow(stream: Stream, listener: Listener, signal: AbortSignal):
 
 /** Returns when the server ends the stream; throws when it refuses, or when the connection is gone or silent. */
 async function connectByFetch(stream: Stream, cursor: string, attempt: Attempt, heard: Heard) {
-  const headers: Record<string, string> = { Accept: "text/event-stream", ...(cursor && { "Last-Event-ID": cursor }) };
+  const headers: Record<string, string> = cursor ? { "Last-Event-ID": cursor } : {};
   const response = await request(stream, stream.path, { headers, signal: attempt.signal });
-  if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) throw new Error("not an event stream");
+  if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) throw new Error("no text/event-stream");
   const read = createReader((ms) => {
-    attempt.retryMs = ms;
+    attempt.baseMs = ms;
   });
   const reader = response.body?.getReader();
   for (;;) {
@@ -90,7 +90,8 @@ async function connectNatively(stream: Stream, cursor: string, attempt: Attempt,
         }
       });
     }
-    source.onerror = () => resolve(source.readyState === EventSource.CLOSED);
+    // 2 is CLOSED: a browser that was refused does not try again.
+    source.onerror = () => resolve(source.readyState === 2);
   });
   const wasRefused = await unlessAborted(attempt.signal, ended).finally(() => source.close());
   if (wasRefused) await request(stream, stream.path, { signal: attempt.signal });

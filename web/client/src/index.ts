@@ -10,7 +10,6 @@ export { call, type InputOf, type Method, type OutputOf, type PathOf } from "./c
 export { type Auth, type Connection, Refused, serverNow } from "./connection.ts";
 export type { AlertMap } from "./open-alerts.ts";
 export type { components, paths } from "./openapi.ts";
-export { signIn, signOut, whoAmI } from "./session.ts";
 export type * from "./types.ts";
 export {
   type Beats,

@@ -48,9 +48,8 @@ export function decode(bytes: ArrayBuffer): unknown {
     if (first >= 0xd9) return words(length(first - 0xd9));
     if (first >= 0xca && first < 0xd4) return number(first - 0xca);
     if (first >= 0xc4 && first < 0xc7) return take(length(first - 0xc4));
-    if (first === 0xc0) return null;
-    if (first === 0xc2 || first === 0xc3) return first === 0xc3;
-    throw new RangeError(`0x${first.toString(16)}`);
+    if (first < 0xc4) return [null, undefined, false, true][first - 0xc0];
+    throw new RangeError(String(first));
   }
 
   return value();

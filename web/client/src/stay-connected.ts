@@ -16,13 +16,13 @@ export interface Attempt {
   /** Why it ends, where the server has said so. */
   reason: string;
   /** How long the server wants to be left alone after it. */
-  waitMs: number;
-  /** How long to wait at most when it ends for the first time; stays for the attempts after this one. */
   retryMs: number;
+  /** How long to wait at most when it ends for the first time; stays for the attempts after this one. */
+  baseMs: number;
 }
 
 /** What comes before the first word of a server about it. */
-const FIRST_RETRY_MS = 1000;
+const FIRST_BASE_MS = 1000;
 
 /**
  * Returns when the signal is aborted, or when the server has refused for good; `changed` is told which.
@@ -40,32 +40,33 @@ export async function stayConnected(
   let over = new AbortController();
   let watchdog: ReturnType<typeof setTimeout> | undefined;
   const attempt = {
-    retryMs: FIRST_RETRY_MS,
+    baseMs: FIRST_BASE_MS,
     alive: () => {
       clearTimeout(watchdog);
       const silent = () => over.abort(new Error("silence"));
       if (attempt.silenceMs) watchdog = setTimeout(silent, attempt.silenceMs);
     },
     live: () => {
+      attempt.alive();
       failures = lostAt = 0;
       changed({ phase: "live", since: Date.now() });
     },
   } as Attempt;
   const stop = (reason: string, refused?: Refused) =>
-    changed({ phase: "stopped", since: Date.now(), reason, ...(refused && { status: refused.status }) });
+    changed({ phase: "stopped", since: Date.now(), reason, status: refused?.status });
 
   changed({ phase: "connecting", since: Date.now() });
   while (!signal.aborted) {
     let refused: Refused | undefined;
     over = new AbortController();
-    Object.assign(attempt, { signal: AbortSignal.any([signal, over.signal]), silenceMs, reason: "", waitMs: 0 });
+    Object.assign(attempt, { signal: AbortSignal.any([signal, over.signal]), silenceMs, reason: "", retryMs: 0 });
     try {
       attempt.alive();
       await connect(attempt);
     } catch (error) {
       if (error instanceof Refused) {
         refused = error;
-        attempt.waitMs = error.retryAfterMs;
+        attempt.retryMs = error.retryAfterMs;
       }
       // A browser may say no more than that it was aborted: why, the signal knows.
       attempt.reason ||= refused?.code || (over.signal.reason ?? error).message;
@@ -73,11 +74,11 @@ export async function stayConnected(
     clearTimeout(watchdog);
     over.abort();
     if (signal.aborted) break;
-    const { reason, retryMs, waitMs } = attempt;
+    const { reason, baseMs, retryMs } = attempt;
     // Whoever comes back after `replaced` pushes the newer connection out.
     if (refused?.isFinal || reason === "replaced") return stop(reason, refused);
     // The end of a token comes to each client at its own time: nothing to wait for, where all was well before.
-    const inMs = reason === "token_expired" && !failures ? 0 : waitMs + backoffMs(retryMs, failures);
+    const inMs = reason === "token_expired" && !failures ? 0 : retryMs + backoffMs(baseMs, failures);
     failures++;
     lostAt ||= Date.now();
     changed({ phase: "lost", since: lostAt, reason: reason || "ended", retryAt: Date.now() + inMs });

@@ -11,7 +11,7 @@ interface Word {
   known?: Known;
   messages?: Message[];
   state?: ConnectionState;
-  isHidden?: boolean;
+  isHidden?: boolean | undefined;
 }
 
 /**
@@ -19,7 +19,7 @@ interface Word {
  *
  * Each of them keeps the alerts and the cursor by itself. When the one that leads goes, the browser gives its lock to
  * another, which goes on from the very event at which it stands: nothing is lost and nothing comes twice. One that
- * hangs loses its place. Throws where there are no locks.
+ * hangs loses its place. Throws where there are no locks. The signal is one that nobody else listens to.
  */
 export async function followTogether(
   name: string,
@@ -42,8 +42,7 @@ export async function followTogether(
     listener.changed(next);
   };
   const tell = (word: Omit<Word, "term">) => channel.postMessage({ term, ...word });
-  const tellAll = () => tell({ known: alerts.known, state });
-  const isHidden = () => globalThis.document?.visibilityState === "hidden";
+  const tellAll = () => tell({ known: alerts.known, messages: [], state });
   const takeOver = () => {
     steal = true;
     turn.abort();
@@ -60,12 +59,12 @@ export async function followTogether(
     wait();
     term = word.term;
     if (word.known) alerts.known = word.known;
-    if (word.known || word.messages) listener.heard(word.messages ?? []);
+    if (word.messages) listener.heard(word.messages);
     if (!word.state) return;
     change(word.state);
     if (word.state.phase === "stopped") turn.abort();
     // Timers of a hidden tab are slowed down to one a minute: somebody who looks comes back faster.
-    if (word.state.phase === "lost" && word.isHidden && !isHidden()) takeOver();
+    if (word.state.phase === "lost" && word.isHidden && !globalThis.document?.hidden) takeOver();
   };
 
   const lead = (signal: AbortSignal): Promise<void> => {
@@ -85,7 +84,7 @@ export async function followTogether(
           // That this tab goes is nobody else's matter.
           if (signal.aborted) return;
           change(next);
-          tell({ state: next, isHidden: isHidden() });
+          tell({ state: next, isHidden: globalThis.document?.hidden });
         },
       },
       signal,
@@ -93,25 +92,23 @@ export async function followTogether(
   };
 
   change({ phase: "connecting", since: Date.now() });
+  signal.onabort = () => turn.abort();
   try {
     while (!signal.aborted && state.phase !== "stopped") {
       turn = new AbortController();
-      const mine = turn;
-      const end = () => mine.abort();
-      signal.addEventListener("abort", end);
-      const how: LockOptions = steal ? { steal } : { signal: mine.signal };
+      const mine = turn.signal;
+      const how: LockOptions = steal ? { steal } : { signal: mine };
       steal = false;
       wait();
       tell({ isHello: true });
       try {
-        await navigator.locks.request(name, how, () => lead(mine.signal));
+        await navigator.locks.request(name, how, () => lead(mine));
       } catch (error) {
         // The lock was taken from us, or we have stopped waiting for it: the loop says what is next.
         if ((error as Error).name !== "AbortError") throw error;
       } finally {
         isLeading = false;
-        mine.abort();
-        signal.removeEventListener("abort", end);
+        turn.abort();
       }
     }
   } finally {

@@ -40,4 +40,4 @@ export type ConnectionState =
   /** It will be tried again at `retryAt`; what is shown is as old as `since`. */
   | { phase: "lost"; since: number; reason: string; retryAt: number }
   /** It will not come back by itself: the server refused, or it was closed here. */
-  | { phase: "stopped"; since: number; reason: string; status?: number };
+  | { phase: "stopped"; since: number; reason: string; status?: number | undefined };

@@ -75,7 +75,7 @@ const MOST_DOUBLED = 4;
 export function createVitalsSocket(options: VitalsSocketOptions): VitalsSocket {
   const { auth, patientId, role, maxHz, beats, onFrame, onState, silenceMs = SILENCE_MS } = options;
   const Socket = options.WebSocket ?? globalThis.WebSocket;
-  if (!Socket) throw new TypeError("no WebSocket here: give one");
+  if (!Socket) throw new TypeError("no WebSocket");
   const query = { patient_id: patientId, role, max_hz: maxHz, beats, format: "binary" };
   const address = addressOf(options, `/api/v1/vitals/ws/frontend${searchOf(query)}`);
   address.protocol = address.protocol.replace("http", "ws");
@@ -109,7 +109,6 @@ export function createVitalsSocket(options: VitalsSocketOptions): VitalsSocket {
       socket.onopen = () => {
         wasOpen = true;
         attempt.silenceMs = silenceMs * 2 ** Math.min(silences++, MOST_DOUBLED);
-        attempt.alive();
         attempt.live();
       };
       socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
@@ -122,7 +121,7 @@ export function createVitalsSocket(options: VitalsSocketOptions): VitalsSocket {
       // `onclose` follows, and says more; without this the package `ws` throws.
       socket.onerror = () => {};
       socket.onclose = ({ reason, code }) => {
-        attempt.reason = reason || `closed with ${code}`;
+        attempt.reason = reason || `closed ${code}`;
         resolve();
       };
     });

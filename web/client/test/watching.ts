@@ -28,10 +28,17 @@ export interface Watched {
   phase(phase: ConnectionState["phase"]): Promise<ConnectionState>;
 }
 
+/** What a test says of a stream; the rest is a nurse's token and bed-1. */
+export interface Watching
+  extends Partial<Pick<AlertStreamOptions, "auth" | "baseUrl" | "share" | "silenceMs" | "storage">> {
+  role?: string;
+  patientId?: string;
+  all?: true;
+  caregiver?: true;
+}
+
 /** A stream that is closed when the test is over, with everything that it has told. */
-export function watch(
-  options: Omit<Partial<AlertStreamOptions>, "auth"> & { auth?: AlertStreamOptions["auth"] },
-): Watched {
+export function watch(options: Watching): Watched {
   const audience = "role" in options || "caregiver" in options ? {} : { role: "nurse", patientId: "bed-1" };
   const given = { auth: () => "token", ...audience, ...options };
   const stream = createAlertStream(given as AlertStreamOptions);

@@ -18,12 +18,9 @@ export {
   type Problem,
   Refused,
   type Role,
-  signIn,
-  signOut,
   type Tier,
   type VitalsFrame,
   type Waveform,
-  whoAmI,
 } from "@tocsin/client";
 export {
   type Acknowledging,
@@ -39,4 +36,5 @@ export {
   type Vitals,
 } from "./hooks.ts";
 export { TocsinProvider } from "./provider.tsx";
+export { signIn, signOut, whoAmI } from "./session.ts";
 export type { Numerics } from "./vitals-store.ts";

@@ -1,7 +1,5 @@
 /** Signing in and out with cookies, as pages do. */
-import { call } from "./call.ts";
-import type { Connection } from "./connection.ts";
-import type { Me } from "./types.ts";
+import { type Connection, call, type Me } from "@tocsin/client";
 
 /** Sign in; the cookies that this sets go with every later request by themselves. Throws `Refused`. */
 export function signIn(baseUrl: string | undefined, email: string, password: string): Promise<Me> {
