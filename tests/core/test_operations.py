@@ -301,7 +301,8 @@ async def test_the_event_streams_are_described_message_by_message(ward: RunningS
         await ward.manager.drain(0)
         await stream.end()
 
-    assert [message.event for message in stream.received] == ["stream.opened", "stream.ready", None, "stream.closing"]
+    events = ["stream.opened", "stream.scope", "stream.ready", None, "stream.closing"]
+    assert [message.event for message in stream.received] == events
     for message in stream.received:
         properties = described[message.event]
         sent = {name for name in ("id", "event", "retry", "data") if getattr(message, name) is not None}

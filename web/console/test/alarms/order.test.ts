@@ -22,9 +22,9 @@ describe("the order", () => {
       "low",
     ]);
   });
-  it("puts what nobody has taken on before what somebody has, of one priority", () => {
+  it("stays as it is when an alarm is taken on, so that nothing moves under a hand", () => {
     const taken = { ...highNewer, state: "acknowledged" as const };
-    expect(ids(worstFirst([taken, medium, high]))).toEqual(["high", "high newer", "medium"]);
+    expect(ids(worstFirst([taken, medium, high]))).toEqual(["high newer", "high", "medium"]);
   });
   it("is the same on every screen for alarms of one moment", () => {
     const [one, other] = [alert({ alertId: "x" }), alert({ alertId: "y" })];
