@@ -118,8 +118,8 @@ export function createVitalsSocket(options: VitalsSocketOptions): VitalsSocket {
         const frame = readFrame(data);
         if (frame) onFrame(frame);
       };
-      // `onclose` follows, and says more; without this the package `ws` throws.
-      socket.onerror = () => {};
+      // An error has no reason; and in Node 20, no `onclose` follows where the server has refused.
+      socket.onerror = () => resolve();
       socket.onclose = ({ reason, code }) => {
         attempt.reason = reason || `closed ${code}`;
         resolve();

@@ -55,8 +55,8 @@ export class Store {
     return () => {
       for (const off of offs) off();
       stream.close();
+      // They stay, for those who still hold them: whoever looks again opens the same socket again.
       for (const vitals of this.#vitals.values()) vitals.close();
-      this.#vitals.clear();
     };
   }
 
@@ -98,7 +98,9 @@ export class Store {
   vitals(patientId: string): VitalsStore {
     let vitals = this.#vitals.get(patientId);
     if (!vitals) {
-      vitals = new VitalsStore({ ...this.options, patientId }, LEAVES_SOCKETS_MS);
+      const { baseUrl, auth } = this.options;
+      const role = "role" in this.options ? { role: this.options.role } : {};
+      vitals = new VitalsStore({ baseUrl, auth, patientId, ...role }, LEAVES_SOCKETS_MS);
       this.#vitals.set(patientId, vitals);
     }
     return vitals;
