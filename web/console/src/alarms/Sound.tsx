@@ -64,7 +64,8 @@ interface Speaker {
   play: SoundPlayer["play"];
 }
 
-const TOUCHES = ["pointerup", "keydown"] as const;
+// Not on `pointerup`: what says that the sound is off would go before the click, and what lay under the finger with it.
+const TOUCHES = ["click", "keydown"] as const;
 const LOOK_EVERY_MS = 5_000;
 
 /** The loudspeaker: switched on by the first touch of the page, whatever that was for. */

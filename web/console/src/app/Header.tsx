@@ -15,7 +15,7 @@ export function Header(): ReactNode {
   const me = useMe();
   return (
     <header className={style.header}>
-      <Link href="/" className={style.brand}>
+      <Link href="/" className={style.brand} aria-label={app.name}>
         <img src="/favicon.svg" alt="" width="32" height="32" />
         <span>{app.name}</span>
       </Link>

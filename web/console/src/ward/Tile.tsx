@@ -5,7 +5,7 @@ import { foremost } from "../alarms/order.ts";
 import { lookOf } from "../alarms/priority.ts";
 import { NumberGrid } from "../vitals/NumberGrid.tsx";
 import { Waveform } from "../vitals/Waveform.tsx";
-import type { Patient } from "./patients.ts";
+import { type Patient, useFreshAfterLoss } from "./patients.ts";
 import style from "./Tile.module.css";
 import { TakeOn, TileAlarms } from "./TileAlarms.tsx";
 
@@ -15,6 +15,7 @@ const ECG_HEIGHT = 88;
 export function Tile({ patient, alerts }: { patient: Patient; alerts: readonly Alert[] }): ReactNode {
   const id = useId();
   const worst = foremost(alerts);
+  useFreshAfterLoss(patient.id);
   return (
     <li>
       <article

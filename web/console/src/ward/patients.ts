@@ -1,5 +1,5 @@
 import { type UseQueryResult, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type Call, type components, useAlerts, useCall, useConnectionState } from "@tocsin/react";
+import { type Call, type components, useAlerts, useCall, useConnectionState, useVitals } from "@tocsin/react";
 import { useCallback, useEffect, useMemo } from "react";
 
 export type Patient = components["schemas"]["Patient"];
@@ -32,6 +32,15 @@ export function useFreshPatients(): void {
   useEffect(() => {
     if (newcomers || phase === "live") void queries.invalidateQueries({ queryKey: KEY });
   }, [newcomers, phase, queries]);
+}
+
+/** Asks for the patients also when one's vital signs break off: who leaves a care team loses them first. */
+export function useFreshAfterLoss(patientId: string): void {
+  const queries = useQueryClient();
+  const { phase } = useVitals(patientId).state;
+  useEffect(() => {
+    if (phase === "lost" || phase === "stopped") void queries.invalidateQueries({ queryKey: KEY });
+  }, [phase, queries]);
 }
 
 async function everyPage(call: Call, signal: AbortSignal): Promise<Patient[]> {

@@ -1,0 +1,182 @@
+"""Alarms on the screen: they cannot be overlooked, they say what and against which limit, and two keys take them on."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from app.commands.demo.ward import NURSE
+from tests.browser.conftest import Screens
+from tests.browser.ward import DOCTOR, Ward
+
+#: Seconds of watching a flash, long enough for three periods of the slower.
+_WATCH = """
+async (band, seconds) => {
+  const seen = [];
+  const until = performance.now() + seconds * 1000;
+  while (performance.now() < until) {
+    const now = await new Promise(requestAnimationFrame);
+    const colour = getComputedStyle(band).backgroundColor;
+    if (seen.at(-1)?.colour !== colour) seen.push({ now, colour });
+  }
+  return seen;
+}
+"""
+
+
+def flashes(band: Locator, seconds: float) -> list[dict[str, Any]]:
+    """Each colour that the band has had, and when it began, in milliseconds."""
+    seen: list[dict[str, Any]] = band.evaluate(_WATCH, seconds)
+    return seen
+
+
+def looks_of(symbol: Locator, *, over_seconds: float) -> set[bytes]:
+    """The different pictures that one sees there."""
+    until, seen = time.monotonic() + over_seconds, {symbol.screenshot()}
+    while time.monotonic() < until:
+        seen.add(symbol.screenshot())
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("tier", "slowest_hz", "fastest_hz"), [("critical", 1.4, 2.8), ("moderate", 0.4, 0.8)], ids=["high", "medium"]
+)
+def test_an_alarm_flashes_at_the_rate_of_its_priority_until_somebody_takes_it_on(
+    ward: Ward, screens: Screens, tier: str, slowest_hz: float, fastest_hz: float
+) -> None:
+    screen = screens(ward).enter(NURSE).go()
+    alert_id = ward.raise_alert(tier)
+    band = screen.alarm(alert_id).locator(".alarm-band")
+    expect(band).to_be_visible()
+    seen = flashes(band, 2 / slowest_hz)
+    assert len({it["colour"] for it in seen}) == 2
+    # The first one was under way when the watching began.
+    changes = seen[1:]
+    periods = [(later["now"] - now["now"]) / 1000 for now, later in zip(changes, changes[2:], strict=False)]
+    assert slowest_hz <= len(periods) / sum(periods) <= fastest_hz
+    assert len(looks_of(band.locator(".alarm-symbol"), over_seconds=1 / slowest_hz)) > 1
+
+    screen.page.keyboard.press("a")
+    screen.page.keyboard.press("Enter")
+    expect(screen.alarm(alert_id)).to_have_attribute("data-state", "acknowledged")
+    screen.page.mouse.move(0, 0)
+    assert len(flashes(band, 1 / slowest_hz)) == 1
+    assert len(looks_of(band.locator(".alarm-symbol"), over_seconds=0.5 / slowest_hz)) == 1
+
+
+def test_a_low_priority_alarm_is_steady(ward: Ward, screens: Screens) -> None:
+    screen = screens(ward).enter(NURSE).go()
+    band = screen.alarm(ward.raise_alert("slight")).locator(".alarm-band")
+    expect(band).to_be_visible()
+    assert len(flashes(band, 2.5)) == 1
+
+
+@pytest.mark.parametrize(
+    ("tier", "symbol", "words"),
+    [("critical", "***", "High priority"), ("moderate", "**", "Medium priority"), ("slight", "*", "Low priority")],
+)
+def test_an_alarm_says_its_priority_what_it_is_and_the_limit_in_list_tile_and_title(
+    ward: Ward, screens: Screens, tier: str, symbol: str, words: str
+) -> None:
+    screen = screens(ward).enter(NURSE).go()
+    row = screen.alarm(ward.raise_alert(tier))
+    for place in (row, screen.tile("bed-1")):
+        expect(place.locator(".alarm-symbol").first).to_have_text(symbol)
+        expect(place).to_contain_text(f"{words}: SpO₂ 82 < 90")
+    expect(row).to_contain_text("nobody")
+    expect(screen.page).to_have_title(f"(1) {symbol} SpO₂ 82 < 90 % · Bed 1")
+
+
+def test_two_keys_take_an_alarm_on_and_every_other_window_shows_the_owner(ward: Ward, screens: Screens) -> None:
+    nurse, doctor = screens(ward).enter(NURSE).go(), screens(ward).enter(DOCTOR).go()
+    alert_id = ward.raise_alert("critical")
+    for screen in (nurse, doctor):
+        expect(screen.alarm(alert_id)).to_have_attribute("data-state", "active")
+
+    nurse.page.keyboard.press("a")
+    nurse.page.keyboard.press("Enter")
+
+    for screen in (nurse, doctor):
+        expect(screen.alarm(alert_id)).to_have_attribute("data-state", "acknowledged")
+        expect(screen.alarm(alert_id)).to_contain_text("Owner: Nurse")
+    alert = ward.alert(alert_id)
+    assert (alert["state"], alert["acknowledgedByName"], alert["status"]) == (
+        "acknowledged",
+        NURSE.name,
+        "acknowledged",
+    )
+
+
+def test_j_and_k_choose_an_alarm_and_a_note_and_a_status_go_with_it(ward: Ward, screens: Screens) -> None:
+    screen = screens(ward).enter(NURSE).go()
+    worse, other = ward.raise_alert("critical"), ward.raise_alert("slight")
+    keyboard = screen.page.keyboard
+    expect(screen.alarm(other)).to_be_visible()
+    expect(screen.alarm(worse)).to_be_visible()
+    for key, chosen in (("j", worse), ("j", other), ("k", worse), ("j", other)):
+        keyboard.press(key)
+        expect(screen.alarm(chosen).locator(":focus")).to_have_count(1)
+    keyboard.press("a")
+    dialog = screen.page.get_by_role("dialog", name="Acknowledge alarm")
+    dialog.get_by_label("False alarm").check()
+    dialog.get_by_label("Note").fill("The finger clip had slipped")
+    dialog.get_by_role("button", name="Acknowledge").click()
+    expect(dialog).to_be_hidden()
+    expect(screen.alarm(other)).to_have_attribute("data-state", "acknowledged")
+    expect(screen.alarm(other)).to_contain_text("The finger clip had slipped")
+    alert = ward.alert(other)
+    assert (alert["status"], alert["note"]) == ("false_alarm", "The finger clip had slipped")
+    assert ward.alert(worse)["state"] == "active"
+
+
+def test_the_mouse_takes_an_alarm_on_from_its_tile_in_two_clicks(ward: Ward, screens: Screens) -> None:
+    screen = screens(ward).enter(NURSE).go()
+    alert_id = ward.raise_alert("moderate", "bed-4")
+    screen.tile("bed-4").get_by_role("button", name="Acknowledge").click()
+    screen.page.get_by_role("dialog").get_by_role("button", name="Acknowledge").click()
+    expect(screen.alarm(alert_id)).to_have_attribute("data-state", "acknowledged")
+    expect(screen.tile("bed-4").get_by_role("button", name="Acknowledge")).to_have_count(0)
+
+
+def test_whoever_comes_second_is_told_who_was_first(ward: Ward, screens: Screens) -> None:
+    nurse, doctor = screens(ward).enter(NURSE).go(), screens(ward).enter(DOCTOR).go()
+    doctor.tolerate("status of 409")
+    alert_id = ward.raise_alert("moderate")
+    expect(doctor.alarm(alert_id)).to_be_visible()
+    doctor.page.keyboard.press("a")
+    dialog = doctor.page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    expect(nurse.alarm(alert_id)).to_be_visible()
+    nurse.page.keyboard.press("a")
+    nurse.page.keyboard.press("Enter")
+    expect(doctor.alarm(alert_id)).to_have_attribute("data-state", "acknowledged")
+    dialog.get_by_role("button", name="Acknowledge").click()
+    expect(doctor.page.get_by_text("Nurse was first")).to_be_visible()
+    assert ward.alert(alert_id)["acknowledgedByName"] == NURSE.name
+
+
+def test_the_worst_stands_first_then_the_newest_and_what_is_over_is_gone(ward: Ward, screens: Screens) -> None:
+    screen = screens(ward).enter(NURSE).go()
+    low = ward.raise_alert("slight", "bed-1")
+    high = ward.raise_alert("critical", "bed-2")
+    older = ward.raise_alert("moderate", "bed-3")
+    newer = ward.raise_alert("moderate", "bed-4")
+    expect(screen.alarms()).to_have_count(4)
+    rows = screen.alarms()
+    order = [row.get_attribute("data-alert-id") for row in rows.all()]
+    assert order == [high, newer, older, low]
+    ward.resolve(high, "bed-2")
+    expect(rows).to_have_count(3)
+    expect(screen.tile("bed-2")).not_to_contain_text("SpO₂ 82 < 90")
+
+
+def test_the_countdown_to_the_next_step_runs_and_names_it_late_or_done(ward: Ward, screens: Screens) -> None:
+    screen = screens(ward).enter(NURSE).go()
+    row = screen.alarm(ward.raise_alert("moderate"))
+    expect(row).to_contain_text("next step in")
+    first = row.inner_text()
+    expect(row).not_to_have_text(first)
+    expect(row).to_contain_text("next step in")
