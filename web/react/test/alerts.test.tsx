@@ -157,7 +157,7 @@ describe("acknowledging", () => {
     });
     const outcome = acknowledging.acknowledge(a, { note: "on my way" });
     await page.until(() => page.text() === "live: a acknowledged, b active1 pending");
-    expect(server.asked.at(-1)?.body).toBe('{"note":"on my way"}');
+    await page.until(() => server.asked.at(-1)?.body === '{"note":"on my way"}');
     answer();
     await outcome;
     await page.until(() => page.text() === "live: a acknowledged, b active0 pending");
