@@ -1,6 +1,8 @@
 import { useAlerts } from "@tocsin/react";
 import { type ReactNode, useMemo, useRef } from "react";
+import { Boundary } from "../app/Boundary.tsx";
 import { useConnection } from "../app/connection.ts";
+import { PartFailed } from "../app/Failed.tsx";
 import { useStrings } from "../strings/index.tsx";
 import style from "./AlarmList.module.css";
 import { AlarmRow } from "./AlarmRow.tsx";
@@ -29,7 +31,16 @@ export function AlarmList(): ReactNode {
       {ordered.length > 0 ? (
         <ol className={style.list} data-testid="alarm-list">
           {ordered.map((alert) => (
-            <AlarmRow key={alert.alertId} alert={alert} />
+            <Boundary
+              key={alert.alertId}
+              instead={(again) => (
+                <li data-testid="alarm" data-alert-id={alert.alertId} data-priority={alert.priority}>
+                  <PartFailed what={alert.patientId} again={again} />
+                </li>
+              )}
+            >
+              <AlarmRow alert={alert} />
+            </Boundary>
           ))}
         </ol>
       ) : (

@@ -40,7 +40,7 @@ export function AlarmRow({ alert }: { alert: Alert }): ReactNode {
           {alert.signal === "latched" && <p className={style.latched}>{alarms.latched}</p>}
         </div>
         <div className={style.where}>
-          <Link href={`/patients/${alert.patientId}`} className={style.patient} data-row-focus>
+          <Link href={`/patients/${alert.patientId}`} className={style.patient} title={patient} data-row-focus>
             {patient}
           </Link>
           <Age alert={alert} />

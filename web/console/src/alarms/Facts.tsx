@@ -1,6 +1,7 @@
 import type { Alert } from "@tocsin/react";
 import type { ReactNode } from "react";
 import { useNow } from "../app/now.ts";
+import { plain } from "../design/plain.ts";
 import { useStrings } from "../strings/index.tsx";
 import style from "./AlarmRow.module.css";
 import { ownerOf } from "./owner.ts";
@@ -37,7 +38,7 @@ function Said({ alert: { status, note } }: { alert: Alert }): ReactNode {
     <p className={style.said} title={note ?? undefined}>
       {status === "false_alarm" && alarms.falseAlarm}
       {status === "confirmed" && alarms.confirmed}
-      {note && <q>{note}</q>}
+      {note && <q>{plain(note)}</q>}
     </p>
   );
 }

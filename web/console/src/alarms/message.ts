@@ -1,5 +1,6 @@
 /** PURE: what an alarm says: what is measured, and against which limit. */
 import type { Alert } from "@tocsin/react";
+import { plain } from "../design/plain.ts";
 import type { Strings } from "../strings/index.tsx";
 
 type Told = Pick<
@@ -19,13 +20,13 @@ export function messageOf(alert: Told, strings: Strings): string {
 
 /** What the rules gave as reasons, in full: for those who want to know more than the message says. */
 export function reasonsOf({ reasons, vitalType }: Told, strings: Strings): string {
-  const told = reasons.map((reason) => readably(reason, strings)).join("; ");
+  const told = reasons.map((reason) => readably(plain(reason), strings)).join("; ");
   return told || signName(vitalType, strings);
 }
 
 /** The short name of what was measured; one that is not known is shown as it was sent. */
 export function signName(type: string, { alarms: { signs } }: Strings): string {
-  return own(signs, type) ?? type.replaceAll("_", " ");
+  return own(signs, type) ?? plain(type).replaceAll("_", " ");
 }
 
 function againstLimit(alert: Told, strings: Strings): string | undefined {
@@ -43,11 +44,13 @@ function againstLimit(alert: Told, strings: Strings): string | undefined {
 /** Units as they are written on a ward; the wire has those of UCUM. */
 function unitName(unit: string | null): string {
   if (unit === "Cel") return "°C";
-  return unit ?? "";
+  return plain(unit ?? "");
 }
 
 function number(value: number, { alarms: { decimalPoint } }: Strings): string {
-  return String(Math.round(value * 10) / 10).replace(".", decimalPoint);
+  // A value from elsewhere may be so large that ten times as much is infinite.
+  const rounded = Math.round(value * 10) / 10;
+  return String(Number.isFinite(rounded) ? rounded : value).replace(".", decimalPoint);
 }
 
 /** The types of vital signs in a reason, by the names that people know them by. */
@@ -57,7 +60,7 @@ function readably(reason: string, strings: Strings): string {
 
 function leadOf({ context }: Told, inCondition: string): string {
   const named = context?.lead;
-  return typeof named === "string" ? named : inCondition;
+  return typeof named === "string" ? plain(named) : inCondition;
 }
 
 /** Other systems choose their words freely, `constructor` too: only what the table itself has counts. */

@@ -1,5 +1,6 @@
 /** PURE: whose an alarm is. */
 import type { Alert } from "@tocsin/react";
+import { plain } from "../design/plain.ts";
 import type { Strings } from "../strings/index.tsx";
 
 type Owned = Pick<Alert, "state" | "acknowledgedBy" | "acknowledgedByName">;
@@ -10,5 +11,6 @@ export function ownerOf({ state, acknowledgedBy, acknowledgedByName }: Owned, st
   // What was acknowledged on this screen is shown before the server has said who that is.
   if (!acknowledgedBy) return strings.alarms.taking;
   const role = strings.roles[acknowledgedBy];
-  return acknowledgedByName && acknowledgedByName !== role ? `${acknowledgedByName} (${role})` : role;
+  const name = plain(acknowledgedByName ?? "");
+  return name && name !== role ? `${name} (${role})` : role;
 }

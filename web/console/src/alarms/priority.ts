@@ -11,16 +11,16 @@ export type Look = Priority | "technical";
 const SYMBOLS: Record<Look, string> = { high: "***", medium: "**", low: "*", technical: "!!!" };
 
 export function lookOf({ kind, priority }: Pick<Alert, "kind" | "priority">): Look {
-  return kind === "technical" ? "technical" : priority;
+  return kind === "technical" ? "technical" : (PRIORITIES[rankOf(priority)] ?? "high");
 }
 
 export function symbolOf(alert: Pick<Alert, "kind" | "priority">): string {
   return SYMBOLS[lookOf(alert)];
 }
 
-/** 0 for the worst. */
+/** 0 for the worst, which is also what one counts as that a newer server knows and this page does not. */
 export function rankOf(priority: Priority): number {
-  return PRIORITIES.indexOf(priority);
+  return Math.max(0, PRIORITIES.indexOf(priority));
 }
 
 /** Whether nobody has taken it on: it flashes and sounds. */

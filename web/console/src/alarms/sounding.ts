@@ -1,6 +1,6 @@
 /** PURE: which alarm is heard now, and what an audio pause does to it. */
 import type { Alert, Priority } from "@tocsin/react";
-import { rankOf } from "./priority.ts";
+import { PRIORITIES, rankOf } from "./priority.ts";
 
 /**
  * An acknowledged alarm whose condition goes on is heard again after so long, and every time after that: two to three
@@ -55,7 +55,8 @@ function sounds({ kind, signal, state }: Heard): boolean {
 function worst(alerts: Iterable<Heard>, counts: (alert: Heard) => boolean): Priority | null {
   let found: Priority | null = null;
   for (const alert of alerts) {
-    if (counts(alert) && (found === null || rankOf(alert.priority) < rankOf(found))) found = alert.priority;
+    const rank = rankOf(alert.priority);
+    if (counts(alert) && (found === null || rank < rankOf(found))) found = PRIORITIES[rank] ?? found;
   }
   return found;
 }

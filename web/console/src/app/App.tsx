@@ -16,6 +16,8 @@ import { StreamGuard } from "../session/StreamGuard.tsx";
 import { StringsProvider } from "../strings/index.tsx";
 import { WardView } from "../ward/WardView.tsx";
 import { usePath } from "./address.ts";
+import { Boundary } from "./Boundary.tsx";
+import { ConsoleFailed } from "./Failed.tsx";
 import { Shell } from "./Shell.tsx";
 
 const queries = makeQueries();
@@ -24,13 +26,13 @@ const queries = makeQueries();
 export function App(): ReactNode {
   return (
     <StringsProvider>
-      <QueryClientProvider client={queries}>
-        <SessionProvider>
-          <ToastProvider>
+      <Boundary instead={(again) => <ConsoleFailed again={again} />}>
+        <QueryClientProvider client={queries}>
+          <SessionProvider>
             <Gate />
-          </ToastProvider>
-        </SessionProvider>
-      </QueryClientProvider>
+          </SessionProvider>
+        </QueryClientProvider>
+      </Boundary>
     </StringsProvider>
   );
 }
@@ -42,17 +44,20 @@ function Gate(): ReactNode {
   if (me === null) return <SignIn />;
   if (stream === null) return <NoStream />;
   return (
-    <TocsinProvider stream={stream}>
+    // Of one person nothing stays for the next: what was open, chosen or half written goes with them.
+    <TocsinProvider stream={stream} key={me.id}>
       <StreamGuard />
       <Router hook={usePath}>
-        <Shell>
-          <Switch>
-            <Route path="/patients/:patientId">{({ patientId }) => <PatientPage patientId={patientId} />}</Route>
-            <Route path="/history" component={HistoryPage} />
-            <Route path="/admin/:part?">{({ part }) => <AdminPage part={part} />}</Route>
-            <Route component={WardView} />
-          </Switch>
-        </Shell>
+        <ToastProvider>
+          <Shell>
+            <Switch>
+              <Route path="/patients/:patientId">{({ patientId }) => <PatientPage patientId={patientId} />}</Route>
+              <Route path="/history" component={HistoryPage} />
+              <Route path="/admin/:part?">{({ part }) => <AdminPage part={part} />}</Route>
+              <Route component={WardView} />
+            </Switch>
+          </Shell>
+        </ToastProvider>
       </Router>
     </TocsinProvider>
   );

@@ -7,12 +7,14 @@ import { flashTogether } from "../alarms/flash.ts";
 import { SoundProvider } from "../alarms/Sound.tsx";
 import { SoundIsOff } from "../alarms/SoundButton.tsx";
 import { useStrings } from "../strings/index.tsx";
-import { useFreshPatients, usePatientName } from "../ward/patients.ts";
+import { useFreshPatients } from "../ward/patients.ts";
 import "../alarms/look.css";
 import { usePath } from "./address.ts";
+import { Boundary } from "./Boundary.tsx";
 import { ConnectionAlarm } from "./ConnectionAlarm.tsx";
 import { useConnection } from "./connection.ts";
 import { isStale } from "./connection-alarm.ts";
+import { PageFailed } from "./Failed.tsx";
 import { Header } from "./Header.tsx";
 import { Notices } from "./Notices.tsx";
 import style from "./Shell.module.css";
@@ -25,7 +27,6 @@ export function Shell({ children }: { children: ReactNode }): ReactNode {
   const [path] = usePath();
   const stale = isStale(useConnection());
   useFreshPatients();
-  useTitle(stale);
   useEffect(flashTogether, []);
   return (
     <Notices>
@@ -46,10 +47,16 @@ export function Shell({ children }: { children: ReactNode }): ReactNode {
                   <AlarmList />
                 </aside>
                 <main id="content" tabIndex={-1} className={style.main}>
-                  {children}
+                  <Boundary key={path} instead={(again) => <PageFailed again={again} />}>
+                    {children}
+                  </Boundary>
                 </main>
               </div>
-              <Announcer />
+              {/* What tells of alarms in other ways must not take them down with it. */}
+              <Boundary instead={() => null}>
+                <Announcer />
+                <Title isStale={stale} />
+              </Boundary>
             </div>
           </Keys>
         </AlarmDialogs>
@@ -59,15 +66,15 @@ export function Shell({ children }: { children: ReactNode }): ReactNode {
 }
 
 /** The tab shows the foremost alarm, too, or that there is no connection. */
-function useTitle(stale: boolean): void {
+function Title({ isStale }: { isStale: boolean }): ReactNode {
   const strings = useStrings();
   const alerts = useAlerts();
-  const nameOf = usePatientName();
-  const title = titleOf([...alerts.values()], stale, nameOf, strings);
+  const title = titleOf([...alerts.values()], isStale, strings);
   useEffect(() => {
     document.title = title;
     return () => {
       document.title = strings.app.name;
     };
   }, [title, strings]);
+  return null;
 }

@@ -23,10 +23,18 @@ export function goTo(to: string, { replace = false }: Options = {}): void {
   dispatchEvent(new HashChangeEvent("hashchange", { oldURL: was, newURL: location.href }));
 }
 
-/** The path alone, for the router to find its page by. */
+/** The path alone, for the router to find its page by: the same however a link has escaped it (`:` may be `%3A`). */
 export function usePath(): [string, typeof goTo] {
-  const path = useSyncExternalStore(subscribe, () => address().split("?", 1)[0] ?? "/");
-  return [path, goTo];
+  return [useSyncExternalStore(subscribe, path), goTo];
+}
+
+function path(): string {
+  const escaped = address().split("?", 1)[0] ?? "/";
+  try {
+    return decodeURIComponent(escaped);
+  } catch {
+    return escaped;
+  }
 }
 usePath.hrefs = (path: string) => `#${path}`;
 

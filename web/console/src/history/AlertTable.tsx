@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { messageOf } from "../alarms/message.ts";
 import { ownerOf } from "../alarms/owner.ts";
 import { span } from "../alarms/span.ts";
+import { plain } from "../design/plain.ts";
 import { Table } from "../design/Table.tsx";
 import { useFormats } from "../design/useFormats.ts";
 import { useStrings } from "../strings/index.tsx";
@@ -44,7 +45,7 @@ export function AlertTable({ alerts, addressOf }: { alerts: Alert[]; addressOf: 
         { head: texts.raised, cell: (alert) => format.moment(alert.timestamp) },
         { head: texts.duration, kind: "number", cell: (alert) => <Duration alert={alert} /> },
         { head: texts.takenBy, cell: (alert) => <TakenOn alert={alert} /> },
-        { head: texts.note, cell: ({ note, resolutionNote }) => note ?? resolutionNote },
+        { head: texts.note, cell: ({ note, resolutionNote }) => plain(note ?? resolutionNote ?? "") },
         {
           head: texts.state,
           cell: ({ state, status, escalationLevel }) =>

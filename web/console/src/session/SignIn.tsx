@@ -1,4 +1,5 @@
 import { type FormEvent, type ReactNode, useRef, useState } from "react";
+import { Unwatched } from "../app/Unwatched.tsx";
 import { Banner } from "../design/Banner.tsx";
 import { Button } from "../design/Button.tsx";
 import { Field } from "../design/Field.tsx";
@@ -14,7 +15,7 @@ type Missing = "email" | "password" | undefined;
 /** Signing in. The address stays as it is meanwhile, so that everybody goes on where they wanted to be. */
 export function SignIn(): ReactNode {
   const strings = useStrings();
-  const { session } = strings;
+  const { app, session } = strings;
   const { enter, ending } = useSession();
   const [isShown, setShown] = useState(false);
   const [isBusy, setBusy] = useState(false);
@@ -47,7 +48,7 @@ export function SignIn(): ReactNode {
   };
 
   return (
-    <Outside>
+    <Outside alarm={ending === "expired" && <Unwatched heading={app.connection.signInEnded} />}>
       <h1>{session.title}</h1>
       {ending && failure === undefined && <Banner>{session[ending === "left" ? "signedOut" : "expired"]}</Banner>}
       {failure !== undefined && <Banner kind="wrong">{failureText(failure, strings)}</Banner>}

@@ -78,9 +78,10 @@ export class Curve {
   take(frame: Waveform, now: number): void {
     const { lead } = this.#options;
     const index = lead === undefined ? this.#leads.choose(frame.leads, now) : frame.leads.indexOf(lead);
-    const samples = frame.samples[index];
-    if (!samples || samples.length === 0) return;
-    if (MICROVOLTS.has(frame.unit)) for (let i = 0; i < samples.length; i++) samples[i] = (samples[i] ?? 0) / 1000;
+    const sent = frame.samples[index];
+    if (!sent || sent.length === 0) return;
+    // Others draw from the same frame: it stays as it came.
+    const samples = MICROVOLTS.has(frame.unit) ? sent.map((value) => value / 1000) : sent;
     const name = frame.leads[index] ?? null;
     if (name !== this.#status.lead) {
       this.#buffer.clear();

@@ -26,9 +26,10 @@ function run(now: number): void {
     delete document.documentElement.dataset.curves;
     return;
   }
+  // Asked for first: what one curve throws must not leave all of them standing still, looking like signals.
+  requestAnimationFrame(run);
   for (const draw of drawn) draw(now);
   count(now);
-  requestAnimationFrame(run);
 }
 
 /** Says once a second how many frames were drawn in it, and how many curves each had: for tests and for bug reports. */

@@ -1,5 +1,6 @@
 /** PURE: what there is to show of a patient's numbers, and what not any more. */
 import type { Alert, Numeric } from "@tocsin/react";
+import { rankOf } from "../alarms/priority.ts";
 import { type Measured, standing } from "./freshness.ts";
 
 /** A number as it may be shown; no value means `--`. */
@@ -31,12 +32,10 @@ export function readingOf(numeric: Numeric | undefined, measured: Measured, seen
   return { value: numeric.value, age: stands.kind === "old" ? stands.age : undefined };
 }
 
-const RANK = { high: 0, medium: 1, low: 2 } as const;
-
 /** The worst open alert about one of these types: untaken before taken ones of the same priority. */
 export function worstAbout(alerts: Iterable<Alert>, patientId: string, types: readonly string[]): Alert | undefined {
   let worst: Alert | undefined;
-  const rank = (it: Alert) => 2 * RANK[it.priority] + (it.state === "active" ? 0 : 1);
+  const rank = (it: Alert) => 2 * rankOf(it.priority) + (it.state === "active" ? 0 : 1);
   for (const alert of alerts) {
     if (alert.patientId !== patientId || alert.state === "resolved" || !types.includes(alert.vitalType)) continue;
     if (!worst || rank(alert) < rank(worst)) worst = alert;

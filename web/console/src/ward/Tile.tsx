@@ -32,7 +32,9 @@ export function Tile({ patient, alerts }: { patient: Patient; alerts: readonly A
       >
         <header className={style.header}>
           <h3 className={style.name} id={id}>
-            <Link href={`/patients/${patient.id}`}>{patient.name}</Link>
+            <Link href={`/patients/${patient.id}`} title={patient.name}>
+              {patient.name}
+            </Link>
           </h3>
           {patient.name !== patient.id && <small className={style.id}>{patient.id}</small>}
           {worst?.state === "active" && <TakeOn alert={worst} patient={patient.name} />}

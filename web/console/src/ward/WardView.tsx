@@ -1,6 +1,8 @@
 import { useAlerts } from "@tocsin/react";
 import { type ReactNode, useMemo } from "react";
 import { goTo, useQueryOfAddress } from "../app/address.ts";
+import { Boundary } from "../app/Boundary.tsx";
+import { PartFailed } from "../app/Failed.tsx";
 import { Banner } from "../design/Banner.tsx";
 import { Button } from "../design/Button.tsx";
 import { Spinner } from "../design/Spinner.tsx";
@@ -56,7 +58,16 @@ export function WardView(): ReactNode {
           {units.length > 1 && <h2 className={style.unit}>{unit ?? ward.noUnit}</h2>}
           <ul className={style.tiles}>
             {patients.map((patient) => (
-              <Tile key={patient.id} patient={patient} alerts={ofPatient.get(patient.id) ?? NOTHING} />
+              <Boundary
+                key={patient.id}
+                instead={(again) => (
+                  <li>
+                    <PartFailed what={patient.name} again={again} />
+                  </li>
+                )}
+              >
+                <Tile patient={patient} alerts={ofPatient.get(patient.id) ?? NOTHING} />
+              </Boundary>
             ))}
           </ul>
         </section>

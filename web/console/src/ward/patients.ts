@@ -1,6 +1,7 @@
 import { type UseQueryResult, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type Call, type components, useAlerts, useCall, useConnectionState, useVitals } from "@tocsin/react";
 import { useCallback, useEffect, useMemo } from "react";
+import { plain } from "../design/plain.ts";
 
 export type Patient = components["schemas"]["Patient"];
 
@@ -49,7 +50,7 @@ async function everyPage(call: Call, signal: AbortSignal): Promise<Patient[]> {
   do {
     const query: { limit: number; cursor: string | null } = { limit: PAGE, cursor };
     const page: { patients: Patient[]; nextCursor: string | null } = await call("get", PATH, { query, signal });
-    patients.push(...page.patients);
+    patients.push(...page.patients.map((patient) => ({ ...patient, name: plain(patient.name) })));
     cursor = page.nextCursor;
   } while (cursor);
   return patients;

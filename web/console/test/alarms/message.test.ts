@@ -1,8 +1,11 @@
+import type { Priority } from "@tocsin/react";
 import { describe, expect, it } from "vitest";
 import { firstOf } from "../../src/alarms/first.ts";
 import { messageOf, reasonsOf } from "../../src/alarms/message.ts";
+import { worstFirst } from "../../src/alarms/order.ts";
 import { ownerOf } from "../../src/alarms/owner.ts";
 import { lookOf, symbolOf } from "../../src/alarms/priority.ts";
+import { toneOf } from "../../src/alarms/sounding.ts";
 import { de } from "../../src/strings/de.ts";
 import { en } from "../../src/strings/en.ts";
 import { alert, at, NOW } from "./alert.ts";
@@ -74,6 +77,31 @@ describe("a message", () => {
 
   it("falls back to the sign where there are no reasons", () => {
     expect(reasonsOf(alert({ reasons: [] }), en)).toBe("SpO₂");
+  });
+});
+
+describe("what other systems write", () => {
+  const said = (changes: Parameters<typeof alert>[0]) => messageOf(alert({ condition: "theirs", ...changes }), en);
+  it("cannot turn the digits of a message around", () => {
+    const turned = { vitalsWindow: [], reasons: ["\u202espo2 79"], vitalType: "\u202dspo2" };
+    expect(said(turned)).toBe("SpO₂ 79");
+    expect(said({ unit: "\u202e%" })).toBe("SpO₂ 79 < 80 %");
+    expect(ownerOf({ state: "acknowledged", acknowledgedBy: "nurse", acknowledgedByName: "\u202eadA" }, en)).toBe(
+      `adA (${en.roles.nurse})`,
+    );
+  });
+  it("keeps the marks that right-to-left languages need", () => {
+    expect(said({ vitalsWindow: [], reasons: ["\u2067עברית\u2069"] })).toBe("\u2067עברית\u2069");
+  });
+  it("is not called infinite where it is only very large", () => {
+    expect(said({ vitalsWindow: [1.7e308], threshold: { max: 1 } })).toBe("SpO₂ 1.7e+308 > 1 %");
+  });
+  it("counts as the worst where the priority is one that is not known here", () => {
+    const unknown = alert({ priority: "extreme" as Priority });
+    expect(lookOf(unknown)).toBe("high");
+    expect(symbolOf(unknown)).toBe("***");
+    expect(toneOf([unknown], false)).toBe("high");
+    expect(worstFirst([alert({ alertId: "low", priority: "low" }), unknown])[0]).toBe(unknown);
   });
 });
 

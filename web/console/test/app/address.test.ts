@@ -27,6 +27,13 @@ test("the query stands behind the path, and is no part of it", () => {
   expect(shown).toEqual({ path: "/history", query: "state=open&patient=bed-1" });
 });
 
+test("a path is the same however a link has escaped it, and one that cannot be read stays as it is", () => {
+  act(() => goTo("/patients/ward%3Abed-1?show=limits"));
+  expect(shown.path).toBe("/patients/ward:bed-1");
+  act(() => goTo("/patients/%E0%A4%A"));
+  expect(shown.path).toBe("/patients/%E0%A4%A");
+});
+
 test("replacing leaves no trace in the history", () => {
   const before = history.length;
   act(() => goTo("/history", { replace: true }));

@@ -44,17 +44,16 @@ describe("the connection", () => {
 });
 
 describe("the title", () => {
-  const nameOf = (id: string) => (id === "bed-3" ? "Bed 3" : id);
-  it("shows the foremost alarm, and how many there are", () => {
+  it("shows the foremost alarm, how many there are, and no name that a browser would keep", () => {
     const alerts = [alert({ alertId: "low", priority: "low" }), alert()];
-    expect(titleOf(alerts, false, nameOf, en)).toBe("(2) *** SpO₂ 79 < 80 % · Bed 3");
+    expect(titleOf(alerts, false, en)).toBe("(2) *** SpO₂ 79 < 80 % · bed-3");
   });
   it("shows nothing but a lost connection", () => {
-    expect(titleOf([alert()], true, nameOf, en)).toBe("!!! NO CONNECTION");
-    expect(titleOf([], true, nameOf, de)).toBe("!!! KEINE VERBINDUNG");
+    expect(titleOf([alert()], true, en)).toBe("!!! NO CONNECTION");
+    expect(titleOf([], true, de)).toBe("!!! KEINE VERBINDUNG");
   });
   it("is the name where all is quiet", () => {
-    expect(titleOf([], false, nameOf, en)).toBe("Tocsin");
+    expect(titleOf([], false, en)).toBe("Tocsin");
   });
 });
 

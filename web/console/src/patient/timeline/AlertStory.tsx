@@ -3,6 +3,7 @@ import { useCall } from "@tocsin/react";
 import type { ReactNode } from "react";
 import { messageOf, reasonsOf } from "../../alarms/message.ts";
 import { span } from "../../alarms/span.ts";
+import { plain } from "../../design/plain.ts";
 import { useFormats } from "../../design/useFormats.ts";
 import { type Strings, useStrings } from "../../strings/index.tsx";
 import { Strip } from "./Strip.tsx";
@@ -43,7 +44,7 @@ export function AlertStory({ alertId, raisedAt }: { alertId: string; raisedAt: n
                   </time>
                   <p>
                     {text}
-                    {note && <q className={style.note}>{note}</q>}
+                    {note && <q className={style.note}>{plain(note)}</q>}
                   </p>
                 </li>
               );

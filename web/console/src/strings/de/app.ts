@@ -32,6 +32,14 @@ export const app: Strings["app"] = {
     tryAgain: "Erneut versuchen",
     signInAgain: "Neu anmelden",
   },
+  failed: {
+    console: "Die Konsole ist ausgefallen. Es werden keine Alarme angezeigt.",
+    again: "Alle 10 Sekunden folgt ein neuer Versuch.",
+    reload: "Seite neu laden",
+    page: "Diese Seite ist ausgefallen. Die Alarme daneben laufen weiter.",
+    part: (what: string) => `${what}: keine Anzeige möglich. Bitte nach dem Patienten sehen.`,
+    tryAgain: "Erneut versuchen",
+  },
   keysHelp: {
     title: "Tasten",
     next: "Nächster Alarm",

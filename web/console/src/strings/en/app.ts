@@ -30,6 +30,14 @@ export const app = {
     tryAgain: "Try again",
     signInAgain: "Sign in again",
   },
+  failed: {
+    console: "The console has failed. No alarms are shown.",
+    again: "It is tried again every 10 seconds.",
+    reload: "Load the page again",
+    page: "This page has failed. The alarms beside it go on.",
+    part: (what: string) => `${what}: cannot be shown here. Look at the patient.`,
+    tryAgain: "Try again",
+  },
   keysHelp: {
     title: "Keys",
     next: "Next alarm",
