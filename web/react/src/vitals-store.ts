@@ -50,6 +50,8 @@ export class VitalsStore {
       onFrame: this.#take,
       onState: (state) => {
         this.#state = state;
+        // Who was refused once may be let in later: whoever comes to look then asks anew.
+        if (state.phase === "stopped" && state.reason !== "closed") this.#socket = undefined;
         this.#tell();
       },
     });

@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { missing, TocsinServer } from "../../client/test/tocsin-server.ts";
 import { type AlertStreamOptions, TocsinProvider, useVitals, type VitalsFrame } from "../src/index.ts";
@@ -66,5 +66,30 @@ describe.skipIf(missing)(`vital signs of the server ${missing}`, () => {
     send({ type: "heart_rate", value: 73, unit: "/min" });
     await page.until(() => page.text().includes("73"));
     expect(frames).toHaveLength(before);
+  });
+
+  test("somebody who was refused sees the patient once they may, without loading the page again", async () => {
+    const doctor = await server.user("doctor", ["doctor"]);
+    let look: (isLooking: boolean) => void = () => {};
+    function Look(): ReactNode {
+      return <p>{useVitals("bed-1").state.phase}</p>;
+    }
+    function Door(): ReactNode {
+      const [isLooking, setLooking] = useState(true);
+      look = setLooking;
+      return isLooking ? <Look /> : "away";
+    }
+    const stream: AlertStreamOptions = { baseUrl: server.baseUrl, auth: () => server.token("doctor"), caregiver: true };
+    const page = await show(
+      <TocsinProvider stream={stream}>
+        <Door />
+      </TocsinProvider>,
+    );
+    await page.until(() => page.text() === "stopped");
+    await server.call("PUT", `/api/v1/patients/bed-1/care-team/${doctor}`);
+    look(false);
+    await page.until(() => page.text() === "away");
+    look(true);
+    await page.until(() => page.text() === "live");
   });
 });

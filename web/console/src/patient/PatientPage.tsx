@@ -4,10 +4,11 @@ import { Link } from "wouter";
 import { AlarmRow } from "../alarms/AlarmRow.tsx";
 import { worstFirst } from "../alarms/order.ts";
 import { useQueryOfAddress } from "../app/address.ts";
+import { Banner } from "../design/Banner.tsx";
 import { Spinner } from "../design/Spinner.tsx";
 import { Tabs } from "../design/Tabs.tsx";
 import { useStrings } from "../strings/index.tsx";
-import { usePatients } from "../ward/patients.ts";
+import { useFreshAfterLoss, usePatients } from "../ward/patients.ts";
 import { LimitsSection } from "./limits/LimitsSection.tsx";
 import { Monitor } from "./Monitor.tsx";
 import style from "./PatientPage.module.css";
@@ -19,14 +20,35 @@ const TrendsSection = lazy(async () => ({ default: (await import("./trends/Trend
 const PARTS = ["trends", "alarms", "limits"] as const;
 type Part = (typeof PARTS)[number];
 
-/** Everything about one patient: what is wrong, the monitor, and below it how it came to this. */
+/** Everything about one patient, for as long as the user may see them. */
 export function PatientPage({ patientId }: { patientId: string }): ReactNode {
   const { patient } = useStrings();
-  const wanted = useQueryOfAddress().get("show");
-  const part = PARTS.find((it) => it === wanted) ?? "trends";
+  const { data } = usePatients();
+  // What was loaded while it was allowed is not shown any longer than that; until it is known, the server decides.
+  const isTheirs = data?.some(({ id }) => id === patientId) ?? true;
   return (
     <div className={style.page} key={patientId}>
       <PatientHeader patientId={patientId} />
+      {isTheirs ? (
+        <PatientRecord patientId={patientId} />
+      ) : (
+        <Banner>
+          <p>{patient.notYours}</p>
+          <p>{patient.notYoursHint}</p>
+        </Banner>
+      )}
+    </div>
+  );
+}
+
+/** What is wrong, the monitor, and below it how it came to this. */
+function PatientRecord({ patientId }: { patientId: string }): ReactNode {
+  const { patient } = useStrings();
+  const wanted = useQueryOfAddress().get("show");
+  const part = PARTS.find((it) => it === wanted) ?? "trends";
+  useFreshAfterLoss(patientId);
+  return (
+    <>
       <OpenAlarms patientId={patientId} />
       <Monitor patientId={patientId} />
       <Tabs
@@ -43,7 +65,7 @@ export function PatientPage({ patientId }: { patientId: string }): ReactNode {
           <PatientPart part={part} patientId={patientId} />
         </Suspense>
       </div>
-    </div>
+    </>
   );
 }
 

@@ -5,6 +5,8 @@ export const patient: Strings["patient"] = {
   back: "Station",
   id: (id) => `ID ${id}`,
   unit: (unit) => `Station ${unit}`,
+  notYours: "Dieser Patient ist Ihnen nicht zugeordnet.",
+  notYoursHint: "Sie sehen Patienten, in deren Team Sie sind. Sobald Sie dazugehören, erscheint er hier von selbst.",
   open: "Offene Alarme dieses Patienten",
   parts: { label: "Teile der Akte", trends: "Trends", alarms: "Alarme", limits: "Grenzwerte" },
   headings: { trends: "Verlauf der Werte", alarms: "Was aus den Alarmen wurde", limits: "Geltende Grenzwerte" },

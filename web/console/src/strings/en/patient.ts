@@ -5,6 +5,8 @@ export const patient = {
   back: "Ward",
   id: (id: string) => `ID ${id}`,
   unit: (unit: string) => `Unit ${unit}`,
+  notYours: "You do not see this patient.",
+  notYoursHint: "You see a patient while you are on their care team. This page shows them again once you are.",
   open: "Open alarms of this patient",
   parts: { label: "Parts of this patient's record", trends: "Trends", alarms: "Alarms", limits: "Limits" },
   headings: { trends: "Trends", alarms: "What became of the alarms", limits: "Limits in force" },
