@@ -20,8 +20,8 @@ export function messageOf(alert: Told, strings: Strings): string {
 
 /** What the rules gave as reasons, in full: for those who want to know more than the message says. */
 export function reasonsOf({ reasons, vitalType }: Told, strings: Strings): string {
-  const told = reasons.map((reason) => readably(plain(reason), strings)).join("; ");
-  return told || signName(vitalType, strings);
+  const told = reasons.filter((it) => !isBlank(it)).map((it) => readably(plain(it), strings));
+  return told.join("; ") || signName(vitalType, strings);
 }
 
 /** The short name of what was measured; one that is not known is shown as it was sent. */
@@ -61,6 +61,11 @@ function readably(reason: string, strings: Strings): string {
 function leadOf({ context }: Told, inCondition: string): string {
   const named = context?.lead;
   return typeof named === "string" ? plain(named) : inCondition;
+}
+
+/** Whether there is nothing to be seen of a text, such as spaces that have no width. */
+function isBlank(text: string): boolean {
+  return /^[\p{Cf}\s]*$/u.test(text);
 }
 
 /** Other systems choose their words freely, `constructor` too: only what the table itself has counts. */

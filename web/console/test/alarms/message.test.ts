@@ -90,6 +90,9 @@ describe("what other systems write", () => {
       `adA (${en.roles.nurse})`,
     );
   });
+  it("is never an alarm without a word", () => {
+    expect(said({ vitalsWindow: [], reasons: ["\u200b\u200b", "\u2060"] })).toBe("SpO₂");
+  });
   it("keeps the marks that right-to-left languages need", () => {
     expect(said({ vitalsWindow: [], reasons: ["\u2067עברית\u2069"] })).toBe("\u2067עברית\u2069");
   });
