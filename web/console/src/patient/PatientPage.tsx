@@ -7,6 +7,7 @@ import { useQueryOfAddress } from "../app/address.ts";
 import { Banner } from "../design/Banner.tsx";
 import { Spinner } from "../design/Spinner.tsx";
 import { Tabs } from "../design/Tabs.tsx";
+import { useMe } from "../session/Session.tsx";
 import { useStrings } from "../strings/index.tsx";
 import { useFreshAfterLoss, usePatients } from "../ward/patients.ts";
 import { LimitsSection } from "./limits/LimitsSection.tsx";
@@ -24,8 +25,10 @@ type Part = (typeof PARTS)[number];
 export function PatientPage({ patientId }: { patientId: string }): ReactNode {
   const { patient } = useStrings();
   const { data } = usePatients();
-  // What was loaded while it was allowed is not shown any longer than that; until it is known, the server decides.
-  const isTheirs = data?.some(({ id }) => id === patientId) ?? true;
+  const { patientId: own } = useMe();
+  // What was loaded while it was allowed is not shown any longer than that; until it is known, the server decides. But
+  // a patient is sent their own readings whomever they ask about, and these must not stand below another's name.
+  const isTheirs = data?.some(({ id }) => id === patientId) ?? (!own || own === patientId);
   return (
     <div className={style.page} key={patientId}>
       <PatientHeader patientId={patientId} />
