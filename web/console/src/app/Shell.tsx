@@ -20,12 +20,14 @@ import { Notices } from "./Notices.tsx";
 import style from "./Shell.module.css";
 import { titleOf } from "./title.ts";
 import { Keys } from "./useKeys.tsx";
+import { useScroll } from "./useScroll.ts";
 
 /** What is on every page: the header, what is wrong with the console itself, and the alarms beside the page. */
 export function Shell({ children }: { children: ReactNode }): ReactNode {
   const { app } = useStrings();
   const [path] = usePath();
   const stale = isStale(useConnection());
+  useScroll(path);
   useFreshPatients();
   useEffect(flashTogether, []);
   return (
