@@ -18,7 +18,6 @@ export const admin: Strings["admin"] = {
   edit: "Bearbeiten",
   editWhich: (name) => `${name} bearbeiten`,
   more: "Mehr anzeigen",
-  none: "Keine",
   clear: "Auswahl aufheben",
   noMatch: "Kein Treffer",
   users: {

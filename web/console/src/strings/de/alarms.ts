@@ -86,7 +86,6 @@ export const alarms: Strings["alarms"] = {
     off: "Der Ton ist aus – zum Einschalten klicken",
     offHint: "Browser bleiben stumm, bis Sie klicken. Alarme sind zu sehen und nicht zu hören.",
     offShort: "Ton ist aus",
-    on: "Ton an",
     pause: "Ton pausieren",
     paused: (span: string) => `Pause ${span}`,
     resume: "Pause beenden",

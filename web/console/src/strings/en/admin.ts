@@ -16,7 +16,6 @@ export const admin = {
   edit: "Edit",
   editWhich: (name: string) => `Edit ${name}`,
   more: "Show more",
-  none: "None",
   clear: "Clear the choice",
   noMatch: "Nobody matches",
   users: {

@@ -79,7 +79,6 @@ export const alarms = {
     off: "Sound is off – click to switch it on",
     offHint: "Browsers stay silent until you click. Alarms are shown, and not heard.",
     offShort: "Sound is off",
-    on: "Sound on",
     pause: "Pause sound",
     paused: (span: string) => `Paused ${span}`,
     resume: "end the pause",
