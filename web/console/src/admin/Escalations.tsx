@@ -1,9 +1,9 @@
 import type { components } from "@tocsin/react";
 import type { ReactNode } from "react";
 import { countdown } from "../alarms/span.ts";
+import { useNow } from "../app/now.ts";
 import { useFormats } from "../design/useFormats.ts";
 import { useStrings } from "../strings/index.tsx";
-import { useSecond } from "../vitals/useSecond.ts";
 import { Facts } from "./Facts.tsx";
 import style from "./System.module.css";
 
@@ -11,7 +11,7 @@ import style from "./System.module.css";
 export function Escalations({ running, overdue, nextDueAt }: components["schemas"]["EscalationTimers"]): ReactNode {
   const { system: texts } = useStrings().admin;
   const { number } = useFormats();
-  const left = countdown(nextDueAt, useSecond());
+  const left = countdown(nextDueAt, useNow());
   const due = left && (left.late ? texts.lateBy(left.span) : texts.in(left.span));
   return (
     <section className={style.panel}>

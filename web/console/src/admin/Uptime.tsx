@@ -1,8 +1,8 @@
 import type { ReactNode } from "react";
 import { span } from "../alarms/span.ts";
-import { useSecond } from "../vitals/useSecond.ts";
+import { useNow } from "../app/now.ts";
 
 /** For how long the server has been running. */
 export function Uptime({ startedAt }: { startedAt: string }): ReactNode {
-  return span(useSecond() - Date.parse(startedAt));
+  return span(useNow() - Date.parse(startedAt));
 }

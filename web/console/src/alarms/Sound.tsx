@@ -2,7 +2,7 @@ import { useAlerts } from "@tocsin/react";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from "react";
 import { useConnection } from "../app/connection.ts";
 import { isHeard } from "../app/connection-alarm.ts";
-import { useLocalNow, useNow } from "../app/now.ts";
+import { localNow, useLocalNow, useNow } from "../app/now.ts";
 import { goOn, loudest, type Pause, pauseFrom, reminderOf, toneOf } from "./sounding.ts";
 import { useSpeaker } from "./useSpeaker.ts";
 
@@ -22,14 +22,14 @@ const Context = createContext<Sound>({ state: "off", leftMs: 0, toggle: () => {}
 /** Sounds the worst alarm of this screen, in one tab of the browser. */
 export function SoundProvider({ children }: { children: ReactNode }): ReactNode {
   const now = useNow();
-  const localNow = useLocalNow();
+  const machineNow = useLocalNow();
   const alerts = useAlerts();
   const connection = useConnection();
   const { isReady, where, unlock, play, takeOver } = useSpeaker();
   const [pause, setPause] = useState<Pause | null>(null);
 
-  const tone = toneOf(alerts.values(), isHeard(connection, localNow));
-  const goesOn = goOn(pause, tone, localNow);
+  const tone = toneOf(alerts.values(), isHeard(connection, machineNow));
+  const goesOn = goOn(pause, tone, machineNow);
   useEffect(() => {
     if (!goesOn) setPause(null);
   }, [goesOn]);
@@ -43,9 +43,9 @@ export function SoundProvider({ children }: { children: ReactNode }): ReactNode 
   const toggle = useCallback(() => {
     if (state === "off") void unlock();
     else if (state === "elsewhere") void takeOver();
-    else setPause(state === "paused" ? null : pauseFrom(localNow, tone));
-  }, [state, unlock, takeOver, tone, localNow]);
-  const leftMs = goesOn ? Math.max(0, goesOn.until - localNow) : 0;
+    else setPause(state === "paused" ? null : pauseFrom(localNow(), tone));
+  }, [state, unlock, takeOver, tone]);
+  const leftMs = goesOn ? Math.max(0, goesOn.until - machineNow) : 0;
   const sound = useMemo(() => ({ state, leftMs, toggle }), [state, leftMs, toggle]);
   return <Context value={sound}>{children}</Context>;
 }

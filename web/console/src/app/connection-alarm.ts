@@ -13,8 +13,13 @@ export type Connection =
   | { phase: "lost"; since: number; retryAt: number | null; isOffline: boolean }
   | { phase: "stopped"; since: number; status: number | undefined; reason: string };
 
+/** Whether the connection takes so long to come about that it counts as lost. */
+export function isOverdue({ phase, since }: ConnectionState, now: number): boolean {
+  return phase === "connecting" && now - since >= PATIENCE_MS;
+}
+
 /** How the connection is to be shown, from the stream's state and since when the browser has had no network. */
-export function connectionOf(state: ConnectionState, offlineSince: number | null, now: number): Connection {
+export function connectionOf(state: ConnectionState, offlineSince: number | null, isLate: boolean): Connection {
   if (state.phase === "stopped") {
     return { phase: "stopped", since: state.since, status: state.status, reason: state.reason };
   }
@@ -25,7 +30,7 @@ export function connectionOf(state: ConnectionState, offlineSince: number | null
     return { phase: "lost", since, retryAt, isOffline: true };
   }
   if (state.phase === "lost") return { phase: "lost", since: state.since, retryAt, isOffline: false };
-  if (state.phase === "connecting" && now - state.since >= PATIENCE_MS) {
+  if (state.phase === "connecting" && isLate) {
     return { phase: "lost", since: state.since, retryAt, isOffline: false };
   }
   return { phase: state.phase };

@@ -1,7 +1,7 @@
 import { useConnectionState } from "@tocsin/react";
 import { useMemo, useSyncExternalStore } from "react";
-import { type Connection, connectionOf } from "./connection-alarm.ts";
-import { useLocalNow } from "./now.ts";
+import { type Connection, connectionOf, isOverdue } from "./connection-alarm.ts";
+import { useByClock } from "./now.ts";
 
 let offlineSince: number | null = null;
 
@@ -20,10 +20,10 @@ function readOffline(): number | null {
   return offlineSince;
 }
 
-/** How the connection to the alarms is to be shown. */
+/** How the connection to the alarms is to be shown; the same object until that changes. */
 export function useConnection(): Connection {
   const state = useConnectionState();
   const offline = useSyncExternalStore(subscribe, readOffline);
-  const now = useLocalNow();
-  return useMemo(() => connectionOf(state, offline, now), [state, offline, now]);
+  const isLate = useByClock(Date.now, (now) => isOverdue(state, now));
+  return useMemo(() => connectionOf(state, offline, isLate), [state, offline, isLate]);
 }

@@ -1,6 +1,9 @@
 import { useServerClock } from "@tocsin/react";
-import { useCallback, useSyncExternalStore } from "react";
+import { useRef, useSyncExternalStore } from "react";
 
+const SECOND_MS = 1_000;
+
+/** How soon after the second has changed that is seen. */
 const TICK_MS = 250;
 
 const listeners = new Set<() => void>();
@@ -20,19 +23,41 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-/** The server's time in milliseconds, anew so many times a second (at most four): for ages and countdowns. */
-export function useNow(hz = 1): number {
-  return useTicks(useServerClock(), hz);
+/** All that count seconds change with the same tick, since all round to the same second. */
+function secondOf(time: number): number {
+  return Math.floor(time / SECOND_MS) * SECOND_MS;
+}
+
+/** The server's time in milliseconds, anew each second: for ages and countdowns. */
+export function useNow(): number {
+  return useByClock(useServerClock(), (now) => now);
 }
 
 /** The same by the clock of this machine: for what this machine itself has seen begin. */
-export function useLocalNow(hz = 1): number {
-  return useTicks(Date.now, hz);
+export function useLocalNow(): number {
+  return useByClock(Date.now, (now) => now);
 }
 
-function useTicks(clock: () => number, hz: number): number {
-  const every = 1000 / Math.min(hz, 1000 / TICK_MS);
-  // All that count seconds change with the same tick, since all round to the same second.
-  const read = useCallback(() => Math.floor(clock() / every) * every, [clock, every]);
-  return useSyncExternalStore(subscribe, read);
+/** The second of this machine that `useLocalNow` gives, for those who begin to count from a click on. */
+export function localNow(): number {
+  return secondOf(Date.now());
+}
+
+/**
+ * What `of` makes of the second that a clock shows.
+ *
+ * Whoever asks is rendered again only when that is not the same any more, and not each second: thirty tiles, on which
+ * nothing gets old, cost nothing.
+ */
+export function useByClock<T>(
+  clock: () => number,
+  of: (now: number) => T,
+  isSame: (one: T, other: T) => boolean = Object.is,
+): T {
+  const kept = useRef<{ value: T }>(undefined);
+  return useSyncExternalStore(subscribe, () => {
+    const value = of(secondOf(clock()));
+    if (!kept.current || !isSame(kept.current.value, value)) kept.current = { value };
+    return kept.current.value;
+  });
 }

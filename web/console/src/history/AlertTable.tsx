@@ -3,11 +3,11 @@ import type { ReactNode } from "react";
 import { messageOf } from "../alarms/message.ts";
 import { ownerOf } from "../alarms/owner.ts";
 import { span } from "../alarms/span.ts";
+import { useNow } from "../app/now.ts";
 import { plain } from "../design/plain.ts";
 import { Table } from "../design/Table.tsx";
 import { useFormats } from "../design/useFormats.ts";
 import { useStrings } from "../strings/index.tsx";
-import { useSecond } from "../vitals/useSecond.ts";
 import { usePatientName } from "../ward/patients.ts";
 import style from "./History.module.css";
 import { PrioritySymbol } from "./PrioritySymbol.tsx";
@@ -85,5 +85,5 @@ function TakenOn({ alert }: { alert: Alert }): ReactNode {
 
 /** How long an alarm has been open, as of now. */
 function Running({ since }: { since: string }): ReactNode {
-  return `${span(useSecond() - Date.parse(since))} …`;
+  return `${span(useNow() - Date.parse(since))} …`;
 }

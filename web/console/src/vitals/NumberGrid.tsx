@@ -1,14 +1,13 @@
-import { type Alert, useAlerts, useVitals } from "@tocsin/react";
-import { type ReactNode, useState } from "react";
+import { type Alert, useAlerts } from "@tocsin/react";
+import type { ReactNode } from "react";
 import { lookOf, symbolOf } from "../alarms/priority.ts";
-import { useConnection } from "../app/connection.ts";
 import { type Strings, useStrings } from "../strings/index.tsx";
 import type { Bounds } from "./limits.ts";
 import style from "./NumberGrid.module.css";
-import { MISSING, type Reading, readingOf, Sightings, worstAbout } from "./readings.ts";
-import { SIGNS, type Sign, type SignId, signsShown, written } from "./signs.ts";
+import { foremostAbout, MISSING, type Reading } from "./readings.ts";
+import { type Sign, type SignId, signsShown, written } from "./signs.ts";
 import { useBounds } from "./useLimits.ts";
-import { useSecond } from "./useSecond.ts";
+import { useReadings } from "./useReadings.ts";
 
 export interface NumberGridProps {
   patientId: string;
@@ -25,20 +24,10 @@ export interface NumberGridProps {
  * where this screen is not in touch with the patient or with the alarms.
  */
 export function NumberGrid({ patientId, compact = false, only }: NumberGridProps): ReactNode {
-  const { numerics, state } = useVitals(patientId);
+  const readings = useReadings(patientId);
   const alerts = useAlerts();
-  const isInTouch = useConnection().phase === "live" && state.phase === "live";
   const bounds = useBounds(patientId);
-  const now = useSecond();
-  const [sightings] = useState(() => new Sightings());
-
-  const reading = (type: string, sign: Sign): Reading => {
-    const numeric = numerics.get(type);
-    if (!isInTouch || !numeric) return MISSING;
-    return readingOf(numeric, sign.measured, sightings.seenAt(numeric, now), now);
-  };
-  const measured = new Map(SIGNS.flatMap((sign) => sign.types.map((type) => [type, reading(type, sign)])));
-  const shown = signsShown((type) => measured.get(type)?.value);
+  const shown = signsShown((type) => readings.get(type)?.value);
   const signs = only ? only.flatMap((id) => shown.filter((sign) => sign.id === id)) : shown;
 
   return (
@@ -47,9 +36,9 @@ export function NumberGrid({ patientId, compact = false, only }: NumberGridProps
         <NumberCell
           key={sign.id}
           sign={sign}
-          readings={sign.types.map((type) => measured.get(type) ?? MISSING)}
+          readings={sign.types.map((type) => readings.get(type) ?? MISSING)}
           bounds={bounds.get(sign.types[0] ?? "")}
-          alert={worstAbout(alerts.values(), patientId, sign.types)}
+          alert={foremostAbout(alerts.values(), patientId, sign.types)}
         />
       ))}
     </dl>

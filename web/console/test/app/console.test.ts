@@ -1,6 +1,13 @@
 import type { ConnectionState } from "@tocsin/react";
 import { describe, expect, it } from "vitest";
-import { connectionOf, isHeard, isStale, PATIENCE_MS, SOUNDS_AFTER_MS } from "../../src/app/connection-alarm.ts";
+import {
+  connectionOf,
+  isHeard,
+  isOverdue,
+  isStale,
+  PATIENCE_MS,
+  SOUNDS_AFTER_MS,
+} from "../../src/app/connection-alarm.ts";
 import { commandOf } from "../../src/app/keys.ts";
 import { titleOf } from "../../src/app/title.ts";
 import { de } from "../../src/strings/de.ts";
@@ -13,33 +20,40 @@ describe("the connection", () => {
   const stopped: ConnectionState = { phase: "stopped", since: 5000, reason: "not_signed_in", status: 401 };
 
   it("is live, and what it shows is new", () => {
-    const connection = connectionOf(live, null, 2000);
+    const connection = connectionOf(live, null, false);
     expect(connection.phase).toBe("live");
     expect(isStale(connection)).toBe(false);
     expect(isHeard(connection, 1e9)).toBe(false);
   });
   it("is lost since it was lost, and says when it is tried again", () => {
-    expect(connectionOf(lost, null, 6000)).toEqual({ phase: "lost", since: 5000, retryAt: 9000, isOffline: false });
+    expect(connectionOf(lost, null, false)).toEqual({ phase: "lost", since: 5000, retryAt: 9000, isOffline: false });
   });
   it("is lost at once when the browser has no network, although the stream does not know yet", () => {
-    expect(connectionOf(live, 4000, 4001)).toEqual({ phase: "lost", since: 4000, retryAt: null, isOffline: true });
-    expect(connectionOf(lost, 7000, 8000)).toMatchObject({ since: 5000, isOffline: true });
+    expect(connectionOf(live, 4000, false)).toEqual({ phase: "lost", since: 4000, retryAt: null, isOffline: true });
+    expect(connectionOf(lost, 7000, false)).toMatchObject({ since: 5000, isOffline: true });
   });
   it("is lost when it does not come about", () => {
     const connecting: ConnectionState = { phase: "connecting", since: 1000 };
-    expect(connectionOf(connecting, null, 1000 + PATIENCE_MS - 1).phase).toBe("connecting");
-    expect(connectionOf(connecting, null, 1000 + PATIENCE_MS)).toMatchObject({ phase: "lost", since: 1000 });
+    expect(isOverdue(connecting, 1000 + PATIENCE_MS - 1)).toBe(false);
+    expect(isOverdue(connecting, 1000 + PATIENCE_MS)).toBe(true);
+    expect(isOverdue(live, 1e9)).toBe(false);
+    expect(connectionOf(connecting, null, false).phase).toBe("connecting");
+    expect(connectionOf(connecting, null, true)).toMatchObject({ phase: "lost", since: 1000 });
   });
   it("is seen at once and heard only when it does not come back at once", () => {
     for (const state of [lost, stopped]) {
-      const connection = connectionOf(state, null, 5000);
+      const connection = connectionOf(state, null, false);
       expect(isStale(connection)).toBe(true);
       expect(isHeard(connection, 5000 + SOUNDS_AFTER_MS - 1)).toBe(false);
       expect(isHeard(connection, 5000 + SOUNDS_AFTER_MS)).toBe(true);
     }
   });
   it("that was refused says why", () => {
-    expect(connectionOf(stopped, null, 6000)).toMatchObject({ phase: "stopped", status: 401, reason: "not_signed_in" });
+    expect(connectionOf(stopped, null, false)).toMatchObject({
+      phase: "stopped",
+      status: 401,
+      reason: "not_signed_in",
+    });
   });
 });
 
