@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from app.core.console import FOLDER
-from tests.browser.chromium import VARIABLE, NoBrowserError, running_browser
+from tests.browser.chromium import VARIABLE, NoBrowserError, executable, running_browser
 from tests.browser.screen import Screen, screen_on
 from tests.browser.ward import Ward, furnish_into, ward_on
 from tests.ward import host_of, monitors_of
@@ -25,22 +25,26 @@ def is_missing(what: str) -> None:
     pytest.skip(what)
 
 
-# As long as a module: Playwright runs a loop in the thread of the tests, which those that are coroutines cannot have.
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="session")
+def console() -> None:
+    """There is a console to look at, and a browser to do it with."""
     if not (FOLDER / "index.html").is_file():
         is_missing("the console is not built: make web")
-    with ExitStack() as stack:
-        try:
-            started = stack.enter_context(running_browser())
-        except NoBrowserError as error:
-            is_missing(str(error))
-            raise
+    try:
+        executable()
+    except NoBrowserError as error:
+        is_missing(str(error))
+
+
+# As long as a module: Playwright runs a loop in the thread of the tests, which those that are coroutines cannot have.
+@pytest.fixture(scope="module")
+def browser(console: None) -> Iterator[Browser]:
+    with running_browser() as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def furnished(console: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("furnished") / "data"
     furnish_into(folder)
     return folder

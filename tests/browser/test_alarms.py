@@ -27,6 +27,18 @@ async (band, seconds) => {
 """
 
 
+#: The colour that stands for the alarm of an element, as browsers write colours.
+_LOOK = """
+(element) => {
+  const sample = element.appendChild(document.createElement("i"));
+  sample.style.color = "var(--look-fill)";
+  const { color } = getComputedStyle(sample);
+  sample.remove();
+  return color;
+}
+"""
+
+
 def flashes(band: Locator, seconds: float) -> list[dict[str, Any]]:
     """Each colour that the band has had, and when it began, in milliseconds."""
     seen: list[dict[str, Any]] = band.evaluate(_WATCH, seconds)
@@ -89,6 +101,25 @@ def test_an_alarm_says_its_priority_what_it_is_and_the_limit_in_list_tile_and_ti
     expect(row).to_contain_text("nobody")
     # By the bed, since browsers keep titles: no name of a patient belongs there.
     expect(screen.page).to_have_title(f"(1) {symbol} SpO₂ 82 < 90 % · bed-1")
+
+
+@pytest.mark.parametrize("still", [False, True], ids=["moving", "still"])
+@pytest.mark.parametrize("tier", ["critical", "moderate", "slight"])
+def test_a_tile_is_framed_in_the_colour_of_its_alarm_also_when_somebody_has_it(
+    ward: Ward, screens: Screens, tier: str, *, still: bool
+) -> None:
+    screen = screens(ward, still=still).enter(NURSE).go()
+    ward.raise_alert(tier)
+    tile = screen.tile("bed-1")
+    expect(tile).to_have_attribute("data-state", "active")
+    colour = tile.evaluate(_LOOK)
+    # It flashes, and has that colour while it is lit.
+    tile.evaluate("tile => tile.getAnimations().forEach((one) => { one.pause(); one.currentTime = 0; })")
+    expect(tile).to_have_css("border-top-color", colour)
+    screen.page.keyboard.press("a")
+    screen.page.keyboard.press("Enter")
+    expect(tile).to_have_attribute("data-state", "acknowledged")
+    expect(tile).to_have_css("border-top-color", colour)
 
 
 def test_two_keys_take_an_alarm_on_and_every_other_window_shows_the_owner(ward: Ward, screens: Screens) -> None:
