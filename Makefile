@@ -101,7 +101,8 @@ demo: install ## start a server with a ward to look at, until Ctrl-C (PORT=8000)
 .PHONY: test
 test: install ## run every test, of the server and of the web (ARGS= picks tests of the server)
 	@failed=0; \
-	$(if $(ARGS),,{ $(MAKE) web && $(NPM) test; } || failed=1;) \
+	$(MAKE) web || failed=1; \
+	$(if $(ARGS),,[ $$failed = 1 ] || $(NPM) test || failed=1;) \
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS) || failed=$$?; \
 	exit $$failed
 
@@ -131,6 +132,15 @@ types: install web ## write the types of the client from the interface that the 
 .PHONY: bench
 bench: install ## measure delivery against other servers (ARGS=fanout for one of the measurements; minutes)
 	@$(BIN)/python -m bench $(or $(ARGS),all --json bench-results.json)
+
+.PHONY: figures
+figures: install web ## measure the console in a browser: sizes, frames, delays, axe (ARGS="--json PATH")
+	@$(BIN)/python -m tests.browser.figures $(ARGS)
+
+# After five minutes something of everything has happened on the demo's ward.
+.PHONY: screenshots
+screenshots: install web ## take the pictures of the README anew (six minutes)
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 .PHONY: format
 format: install web ## format, and mend what can be mended without judgement
