@@ -25,3 +25,11 @@ export function foremost<A extends Ordered & Pick<Alert, "state">>(alerts: Itera
   const ordered = worstFirst(alerts);
   return ordered.find(isUntaken) ?? ordered[0];
 }
+
+/** As many of a patient's alarms as there is room for: the worst, and in any case the one to see to first. */
+export function fitting<A extends Ordered & Pick<Alert, "state">>(alerts: Iterable<A>, room: number): A[] {
+  const ordered = worstFirst(alerts);
+  const kept = ordered.slice(0, room);
+  const first = foremost(ordered);
+  return !first || kept.includes(first) ? kept : [...kept.slice(0, -1), first];
+}

@@ -10,9 +10,20 @@ import style from "./Tile.module.css";
 import { TakeOn, TileAlarms } from "./TileAlarms.tsx";
 
 const ECG_HEIGHT = 88;
+/** Lower, and still room for a usual heart at 10 mm/mV. */
+const DENSE_ECG_HEIGHT = 76;
 
 /** One patient at a glance: who, the heart, the numbers, and what is wrong; framed by the foremost alarm. */
-export function Tile({ patient, alerts }: { patient: Patient; alerts: readonly Alert[] }): ReactNode {
+export function Tile({
+  patient,
+  alerts,
+  isDense,
+}: {
+  patient: Patient;
+  alerts: readonly Alert[];
+  /** Lower, for a ward that has many. */
+  isDense: boolean;
+}): ReactNode {
   const id = useId();
   const worst = foremost(alerts);
   useFreshAfterLoss(patient.id);
@@ -36,14 +47,14 @@ export function Tile({ patient, alerts }: { patient: Patient; alerts: readonly A
               {patient.name}
             </Link>
           </h3>
-          {patient.name !== patient.id && <small className={style.id}>{patient.id}</small>}
+          {!isDense && patient.name !== patient.id && <small className={style.id}>{patient.id}</small>}
           {worst?.state === "active" && <TakeOn alert={worst} patient={patient.name} />}
         </header>
-        <Waveform patientId={patient.id} type="ecg" height={ECG_HEIGHT} />
+        <Waveform patientId={patient.id} type="ecg" height={isDense ? DENSE_ECG_HEIGHT : ECG_HEIGHT} />
         <div className={style.numbers}>
           <NumberGrid patientId={patient.id} compact />
         </div>
-        <TileAlarms alerts={alerts} />
+        <TileAlarms alerts={alerts} shown={isDense ? 1 : 3} />
       </article>
     </li>
   );

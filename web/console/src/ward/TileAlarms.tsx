@@ -2,6 +2,7 @@ import type { Alert } from "@tocsin/react";
 import type { ReactNode } from "react";
 import { useAlarmActions } from "../alarms/AlarmDialogs.tsx";
 import { messageOf } from "../alarms/message.ts";
+import { fitting } from "../alarms/order.ts";
 import { ownerOf } from "../alarms/owner.ts";
 import { lookOf, symbolOf } from "../alarms/priority.ts";
 import { span } from "../alarms/span.ts";
@@ -10,8 +11,6 @@ import { useNow } from "../app/now.ts";
 import { Button } from "../design/Button.tsx";
 import { useStrings } from "../strings/index.tsx";
 import style from "./Tile.module.css";
-
-const SHOWN = 3;
 
 /** Takes on the foremost alarm of a tile, which is the one that frames it. */
 export function TakeOn({ alert, patient }: { alert: Alert; patient: string }): ReactNode {
@@ -30,9 +29,9 @@ export function TakeOn({ alert, patient }: { alert: Alert; patient: string }): R
 }
 
 /** The worst alarms of a patient, in a place that keeps its height. */
-export function TileAlarms({ alerts }: { alerts: readonly Alert[] }): ReactNode {
+export function TileAlarms({ alerts, shown }: { alerts: readonly Alert[]; shown: number }): ReactNode {
   const { alarms, ward } = useStrings();
-  const more = alerts.length - SHOWN;
+  const more = alerts.length - shown;
   const isKnown = useConnection().phase === "live";
   if (alerts.length === 0) {
     return <p className={`${style.alarms} ${style.quiet}`}>{isKnown ? ward.noAlarms : ward.unknownAlarms}</p>;
@@ -40,7 +39,7 @@ export function TileAlarms({ alerts }: { alerts: readonly Alert[] }): ReactNode 
   return (
     <div className={style.alarms}>
       <ol className={style.list}>
-        {alerts.slice(0, SHOWN).map((alert) => (
+        {fitting(alerts, shown).map((alert) => (
           <TileAlarm key={alert.alertId} alert={alert} />
         ))}
       </ol>

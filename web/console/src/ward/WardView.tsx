@@ -14,6 +14,9 @@ import { Tile } from "./Tile.tsx";
 import { UnitFilter } from "./UnitFilter.tsx";
 import style from "./WardView.module.css";
 
+/** From so many tiles on they are lower, so that a ward screen has fifteen of them in sight and not eight. */
+const DENSE_FROM = 13;
+
 /** Every patient whom the user may see, a tile each, unit by unit. */
 export function WardView(): ReactNode {
   const { ward } = useStrings();
@@ -23,9 +26,10 @@ export function WardView(): ReactNode {
   const units = useMemo(() => byUnit(data ?? []), [data]);
   const chosen = useQueryOfAddress().get("unit");
   const shown = chosen === null ? units : units.filter(({ unit }) => (unit ?? "") === chosen);
+  const isDense = shown.reduce((sum, { patients }) => sum + patients.length, 0) >= DENSE_FROM;
 
   return (
-    <div className={style.ward}>
+    <div className={style.ward} data-dense={isDense}>
       <header className={style.header}>
         <h1>{ward.heading}</h1>
         {data && <p className={style.count}>{ward.patients(data.length)}</p>}
@@ -66,7 +70,7 @@ export function WardView(): ReactNode {
                   </li>
                 )}
               >
-                <Tile patient={patient} alerts={ofPatient.get(patient.id) ?? NOTHING} />
+                <Tile patient={patient} alerts={ofPatient.get(patient.id) ?? NOTHING} isDense={isDense} />
               </Boundary>
             ))}
           </ul>

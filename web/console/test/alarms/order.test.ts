@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { newsOf } from "../../src/alarms/news.ts";
-import { foremost, worstFirst } from "../../src/alarms/order.ts";
+import { fitting, foremost, worstFirst } from "../../src/alarms/order.ts";
 import { countdown, span } from "../../src/alarms/span.ts";
 import { byPatient } from "../../src/ward/by-patient.ts";
 import { alert, at, NOW } from "./alert.ts";
@@ -55,6 +55,22 @@ describe("news", () => {
     expect(newsOf(map(high), map({ ...high, priority: "medium" }))).toEqual([]);
     expect(newsOf(map(high), map(taken))).toEqual([]);
     expect(newsOf(map(), map(taken))).toEqual([]);
+  });
+});
+
+describe("where there is room for some of the alarms", () => {
+  const taken = { ...high, state: "acknowledged" as const };
+  const takenNewer = { ...highNewer, state: "acknowledged" as const };
+
+  it.each([
+    [[low, high, medium], 2, ["high", "medium"]],
+    [[low, taken, takenNewer, medium], 3, ["high newer", "high", "medium"]],
+    [[low, taken, takenNewer], 2, ["high newer", "low"]],
+    [[taken, medium], 1, ["medium"]],
+    [[taken, takenNewer], 1, ["high newer"]],
+    [[], 1, []],
+  ])("the worst are there, and that which nobody has taken on (case %#)", (alerts, room, expected) => {
+    expect(fitting(alerts, room).map(({ alertId }) => alertId)).toEqual(expected);
   });
 });
 
