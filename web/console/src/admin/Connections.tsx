@@ -11,7 +11,7 @@ export function Connections({ sse, websocket, sseShare }: components["schemas"][
   const { number, percent } = useFormats();
   const listening = (Object.keys(roles) as Role[]).filter((role) => sse.byRole[role] || websocket.byRole[role]);
   return (
-    <section className={`${style.panel} ${style.wide}`}>
+    <section className={style.panel}>
       <h2>
         {texts.connections} <small>{texts.thisNode}</small>
       </h2>

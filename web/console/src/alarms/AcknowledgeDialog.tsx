@@ -1,4 +1,11 @@
-import { type AcknowledgeStatus, type Alert, type Refused, useAcknowledge, useAlert } from "@tocsin/react";
+import {
+  type AcknowledgeStatus,
+  type Alert,
+  type Refused,
+  useAcknowledge,
+  useAlert,
+  useServerClock,
+} from "@tocsin/react";
 import { type ReactNode, useCallback, useState } from "react";
 import { useNotice } from "../app/Notices.tsx";
 import { Banner } from "../design/Banner.tsx";
@@ -22,15 +29,16 @@ export function AcknowledgeDialog({ alert, onClose }: { alert: Alert; onClose: (
   const { acknowledge } = useAcknowledge();
   const isOpen = useAlert(alert.alertId) !== undefined;
   const notice = useNotice();
+  const clock = useServerClock();
 
   const refused = useCallback(
     (error: Refused) => {
       if (error.status !== 409) return false;
-      notice(firstOf(error.problem, Date.now(), strings));
+      notice(firstOf(error.problem, clock(), strings));
       onClose();
       return true;
     },
-    [notice, onClose, strings],
+    [notice, onClose, strings, clock],
   );
   const { sending, send } = useSending(onClose, refused);
 

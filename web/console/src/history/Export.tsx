@@ -1,4 +1,4 @@
-import { type Alert, type Call, type components, useCall, useServerClock } from "@tocsin/react";
+import { type Alert, type Call, type components, Refused, useCall, useServerClock } from "@tocsin/react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Banner } from "../design/Banner.tsx";
 import { Button } from "../design/Button.tsx";
@@ -24,14 +24,14 @@ export function Export({ filter, isOff }: { filter: Filter; isOff: boolean }): R
   const clock = useServerClock();
   const say = useToast();
   const [count, setCount] = useState<number>();
-  const [hasFailed, setFailed] = useState(false);
+  const [failure, setFailure] = useState<string>();
   const end = useRef<AbortController>(undefined);
   useEffect(() => () => end.current?.abort(), []);
 
   const stop = () => {
     end.current?.abort();
     setCount(undefined);
-    setFailed(false);
+    setFailure(undefined);
   };
   const start = async () => {
     const controller = new AbortController();
@@ -44,8 +44,9 @@ export function Export({ filter, isOff }: { filter: Filter; isOff: boolean }): R
       save(texts.file(day), csvOf(alerts, nameOf, strings));
       say(texts.done(alerts.length, format.number(alerts.length)));
       setCount(undefined);
-    } catch {
-      if (!controller.signal.aborted) setFailed(true);
+    } catch (error) {
+      if (controller.signal.aborted) return;
+      setFailure(error instanceof Refused ? strings.history.refused(error.message) : texts.failed);
     }
   };
   return (
@@ -56,8 +57,8 @@ export function Export({ filter, isOff }: { filter: Filter; isOff: boolean }): R
       {count !== undefined && (
         <Dialog title={texts.title} onClose={stop}>
           <div className={style.progress}>
-            {hasFailed ? (
-              <Banner kind="wrong">{texts.failed}</Banner>
+            {failure ? (
+              <Banner kind="wrong">{failure}</Banner>
             ) : (
               <Spinner label={texts.progress(count, format.number(count))} />
             )}

@@ -32,6 +32,8 @@ export function useHistory(filter: Filter) {
     initialPageParam: null as Place | null,
     getNextPageParam: ({ nextCursor, question }) => (nextCursor ? { question, cursor: nextCursor } : null),
     placeholderData: (before) => before,
+    // Of many pages none is asked for anew by itself, not even when somebody comes back to the tab.
+    refetchOnWindowFocus: ({ state }) => (state.data?.pages.length ?? 0) <= PAGES_KEPT_FRESH,
   });
   const { data, refetch } = query;
 
