@@ -97,14 +97,15 @@ demo: install ## start a server with a ward to look at, until Ctrl-C (PORT=8000)
 		else echo "The web console is left out, because it could not be built (make web says why)."; fi
 	@exec $(BIN)/tocsin demo --port $(PORT) $(ARGS)
 
-# Those of the web run first, because they are quick; what fails there keeps none of the others from running.
+# Those of the web run beside the others, because they mostly wait; what fails in one keeps none from running.
 .PHONY: test
 test: install ## run every test, of the server and of the web (ARGS= picks tests of the server)
-	@failed=0; \
+	@failed=0; beside=; said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
 	$(MAKE) web || failed=1; \
-	$(if $(ARGS),,[ $$failed = 1 ] || $(NPM) test || failed=1;) \
+	$(if $(ARGS),,[ $$failed = 1 ] || { $(NPM) test > "$$said" 2>&1 & beside=$$!; };) \
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS) || failed=$$?; \
-	exit $$failed
+	[ -z "$$beside" ] || wait $$beside || failed=1; \
+	cat "$$said"; exit $$failed
 
 # Apart from the tests, because it takes twice as long as they do.
 .PHONY: coverage

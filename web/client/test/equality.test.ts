@@ -7,7 +7,7 @@ import { until, type Watched, watch } from "./watching.ts";
 
 const PATIENTS = ["bed-1", "bed-2", "bed-3"];
 const ROLES = ["nurse", "doctor", "caregiver"];
-const ROUNDS = Number(process.env.TOCSIN_TEST_ROUNDS ?? 20);
+const ROUNDS = Number(process.env.TOCSIN_TEST_ROUNDS ?? 8);
 const SEED = Number(process.env.TOCSIN_TEST_SEED ?? 20_260_102);
 
 describe.skipIf(missing)(`the open alerts are those of the server ${missing}`, () => {
