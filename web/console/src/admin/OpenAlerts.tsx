@@ -1,10 +1,9 @@
 import type { components } from "@tocsin/react";
 import type { ReactNode } from "react";
+import { symbolOfTier } from "../alarms/priority.ts";
 import { useFormats } from "../design/useFormats.ts";
 import { useStrings } from "../strings/index.tsx";
 import style from "./System.module.css";
-
-const SYMBOL = { critical: "***", moderate: "**", slight: "*" };
 
 /** How many alarms are open, and how many of these nobody has taken on. */
 export function OpenAlerts({ byTier, open, unacknowledged }: components["schemas"]["OpenAlerts"]): ReactNode {
@@ -26,7 +25,7 @@ export function OpenAlerts({ byTier, open, unacknowledged }: components["schemas
             <tr key={it.tier}>
               <th scope="row">
                 <span className={`${style.symbol} ${it.open ? style[it.tier] : ""}`} aria-hidden="true">
-                  {SYMBOL[it.tier]}
+                  {symbolOfTier(it.tier)}
                 </span>
                 {texts.tiers[it.tier]}
               </th>

@@ -42,7 +42,7 @@ function againstLimit(alert: Told, strings: Strings): string | undefined {
 }
 
 /** Units as they are written on a ward; the wire has those of UCUM. */
-function unitName(unit: string | null): string {
+export function unitName(unit: string | null): string {
   if (unit === "Cel") return "°C";
   return plain(unit ?? "");
 }

@@ -1,5 +1,5 @@
 /** PURE: what an alarm looks like. */
-import type { Alert, Priority } from "@tocsin/react";
+import type { Alert, Priority, Tier } from "@tocsin/react";
 
 /** Worst first: the one that matters more stands before the other. */
 export const PRIORITIES: readonly Priority[] = ["high", "medium", "low"];
@@ -12,6 +12,18 @@ const SYMBOLS: Record<Look, string> = { high: "***", medium: "**", low: "*", tec
 
 export function lookOf({ kind, priority }: Pick<Alert, "kind" | "priority">): Look {
   return kind === "technical" ? "technical" : (PRIORITIES[rankOf(priority)] ?? "high");
+}
+
+/** The tiers in which rules and counts speak are priorities by other names. */
+const PRIORITY_OF: Record<Tier, Priority> = { critical: "high", moderate: "medium", slight: "low" };
+
+export function symbolOfTier(tier: Tier): string {
+  return SYMBOLS[PRIORITY_OF[tier]];
+}
+
+/** 0 for the worst. */
+export function rankOfTier(tier: Tier): number {
+  return rankOf(PRIORITY_OF[tier]);
 }
 
 export function symbolOf(alert: Pick<Alert, "kind" | "priority">): string {

@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import { Button } from "../design/Button.tsx";
+import { Check } from "../design/Check.tsx";
 import { Dialog } from "../design/Dialog.tsx";
 import { useStrings } from "../strings/index.tsx";
 import style from "./KeysHelp.module.css";
@@ -40,10 +41,7 @@ export function KeysHelp({
           </div>
         ))}
       </dl>
-      <label className={style.allow}>
-        <input type="checkbox" checked={isAllowed} onChange={(event) => onAllow(event.target.checked)} />
-        {help.allow}
-      </label>
+      <Check label={help.allow} isChecked={isAllowed} onChange={onAllow} />
       <div className={style.buttons}>
         <Button kind="primary" onClick={onClose} data-first-focus>
           {app.close}

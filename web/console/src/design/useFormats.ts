@@ -5,6 +5,8 @@ import { useLanguage } from "../strings/index.tsx";
 const LOCALES = { en: "en-GB", de: "de-DE" };
 
 export interface Formats {
+  /** For what formats by itself, such as a chart that chooses how much of a time it has room for. */
+  locale: string;
   /** Day and time to the second, as a record needs it. */
   moment: (time: string | number) => string;
   /** The day alone. */
@@ -27,6 +29,7 @@ export function useFormats(): Formats {
     const number = new Intl.NumberFormat(locale);
     const percent = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
     return {
+      locale,
       moment: (at) => moment.format(new Date(at)),
       day: (at) => day.format(new Date(at)),
       time: (at) => time.format(new Date(at)),

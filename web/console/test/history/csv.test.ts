@@ -1,8 +1,8 @@
-import type { Alert } from "@tocsin/react";
 import { expect, test } from "vitest";
 import { cellOf, csvOf } from "../../src/history/csv.ts";
 import { de } from "../../src/strings/de.ts";
 import { en } from "../../src/strings/en.ts";
+import { alert } from "../alarms/alert.ts";
 
 test.each([
   [null, ","],
@@ -25,35 +25,21 @@ test.each([
   },
 );
 
-const ALERT: Alert = {
-  alertId: "a1",
-  patientId: "bed-3",
-  tier: "critical",
-  priority: "high",
-  vitalType: "spo2",
-  vitalsWindow: [82, 79],
-  unit: "%",
-  threshold: { min: 80 },
-  reasons: ["spo2 below 80"],
-  recipients: ["nurse"],
-  condition: "spo2_low",
-  kind: "physiological",
+const ALERT = alert({
   state: "resolved",
+  vitalsWindow: [82, 79],
   conditionPresent: false,
   signal: "off",
   responsibility: "accepted",
   escalationLevel: 1,
-  nextEscalationAt: null,
   timestamp: "2026-01-31T12:00:00Z",
-  context: null,
-  source: "rules",
   acknowledgedBy: "nurse",
   acknowledgedByName: "Ada",
   acknowledgedAt: "2026-01-31T12:00:41Z",
   status: "false_alarm",
   note: "Sensor, loose",
   resolvedAt: "2026-01-31T12:05:00Z",
-} as Alert;
+});
 
 test("an alarm is a row under the columns of the language", () => {
   const [head, row, end] = csvOf([ALERT], () => "Bed 3", en).split("\r\n");

@@ -1,14 +1,12 @@
-import type { Tier } from "@tocsin/react";
 import type { ReactNode } from "react";
-import { signName } from "../../alarms/message.ts";
+import { signName, unitName } from "../../alarms/message.ts";
+import { symbolOfTier } from "../../alarms/priority.ts";
 import { useFormats } from "../../design/useFormats.ts";
 import { useStrings } from "../../strings/index.tsx";
 import type { PatientLimits } from "../../vitals/useLimits.ts";
 import { keyOf, type LimitInForce, writtenLimit } from "./draft.ts";
 import style from "./Limits.module.css";
 import { inOrder } from "./order.ts";
-
-const SYMBOLS: Record<Tier, string> = { critical: "***", moderate: "**", slight: "*" };
 
 /** Each limit that holds, where it comes from, and what the rules would say. */
 export function LimitsTable({ limits }: { limits: PatientLimits }): ReactNode {
@@ -77,11 +75,11 @@ export function LimitName({
   return (
     <>
       <span className={style.symbol} aria-hidden="true">
-        {SYMBOLS[limit.tier]}
+        {symbolOfTier(limit.tier)}
       </span>
       <span className="visually-hidden">{strings.patient.limits.tiers[limit.tier]} </span>
       {signName(limit.vitalType, strings)} {strings.patient.limits.directions[limit.direction]}{" "}
-      <span className={style.unit}>{limit.unit === "Cel" ? "°C" : limit.unit}</span>
+      <span className={style.unit}>{unitName(limit.unit)}</span>
     </>
   );
 }

@@ -1,9 +1,7 @@
 /** PURE: the order in which limits are read: sign by sign, the upper ones first, the worst outermost. */
-import type { Tier } from "@tocsin/react";
+import { rankOfTier } from "../../alarms/priority.ts";
 import { TYPES } from "../trends/charts.ts";
 import type { LimitInForce } from "./draft.ts";
-
-const TIERS: readonly Tier[] = ["critical", "moderate", "slight"];
 
 export function inOrder<L extends Pick<LimitInForce, "vitalType" | "direction" | "limit" | "tier">>(
   limits: readonly L[],
@@ -15,6 +13,6 @@ export function inOrder<L extends Pick<LimitInForce, "vitalType" | "direction" |
       one.vitalType.localeCompare(other.vitalType) ||
       (one.direction === other.direction ? 0 : one.direction === "above" ? -1 : 1) ||
       other.limit - one.limit ||
-      TIERS.indexOf(one.tier) - TIERS.indexOf(other.tier),
+      rankOfTier(one.tier) - rankOfTier(other.tier),
   );
 }

@@ -1,5 +1,6 @@
 /** PURE: what has happened to an alert, step by step. */
 import type { AlertEvent } from "@tocsin/react";
+import { rankOf } from "../../alarms/priority.ts";
 
 type Role = AlertEvent["recipients"][number];
 
@@ -18,8 +19,6 @@ export interface Who {
   role: Role | null;
 }
 
-const RANK = { low: 0, medium: 1, high: 2 } as const;
-
 /** The steps of a timeline, oldest first, each with what it has added to those before. */
 export function stepsOf(timeline: readonly AlertEvent[]): Step[] {
   return timeline.map((event, i) => stepOf(event, timeline[i - 1]));
@@ -36,7 +35,7 @@ function stepOf(event: AlertEvent, before: AlertEvent | undefined): Step {
         kind: "updated",
         at,
         event,
-        isWorse: before !== undefined && RANK[event.priority] > RANK[before.priority],
+        isWorse: before !== undefined && rankOf(event.priority) < rankOf(before.priority),
         isOver: before?.conditionPresent === true && !event.conditionPresent,
       };
     case "alert_escalated":

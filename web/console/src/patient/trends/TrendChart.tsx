@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
 import type uPlot from "uplot";
-import { useLanguage, useStrings } from "../../strings/index.tsx";
+import { useFormats } from "../../design/useFormats.ts";
+import { useStrings } from "../../strings/index.tsx";
 import type { Bounds } from "../../vitals/limits.ts";
 import { onLooksChange } from "../../vitals/looks.ts";
 import { written } from "../../vitals/signs.ts";
@@ -31,7 +32,7 @@ export function TrendChart({
   onSelect: (since: number, until: number) => void;
 }): ReactNode {
   const strings = useStrings().vitals;
-  const { language } = useLanguage();
+  const { locale } = useFormats();
   const element = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot>(null);
   const readout = useRef<HTMLSpanElement>(null);
@@ -65,7 +66,7 @@ export function TrendChart({
         spec,
         width: box.clientWidth,
         height: HEIGHT_PX,
-        language,
+        locale,
         hasTimeAxis,
         bounds: () => shown().bounds,
         marks: () => shown().marks,
@@ -85,10 +86,11 @@ export function TrendChart({
       drawn.destroy();
       chart.current = null;
     };
-  }, [spec, language, hasTimeAxis, looks]);
+  }, [spec, locale, hasTimeAxis, looks]);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the chart asks for all of these when it draws the data.
   useEffect(() => {
-    if (stretch && bounds !== null && marks) chart.current?.setData(data as uPlot.AlignedData);
+    chart.current?.setData(data as uPlot.AlignedData);
   }, [data, stretch, bounds, marks]);
 
   return (

@@ -1,5 +1,6 @@
 import { type ReactNode, useMemo, useState } from "react";
-import { useLanguage, useStrings } from "../../strings/index.tsx";
+import { useFormats } from "../../design/useFormats.ts";
+import { useStrings } from "../../strings/index.tsx";
 import { written } from "../../vitals/signs.ts";
 import { CHARTS, TYPES } from "./charts.ts";
 import { type Stretches, tabulate } from "./points.ts";
@@ -28,7 +29,7 @@ export function TrendTable({
 
 function Table({ series, stretch }: { series: ReadonlyMap<string, Stretches>; stretch: Stretch }): ReactNode {
   const { vitals, patient } = useStrings();
-  const { language } = useLanguage();
+  const { locale } = useFormats();
   const rows = useMemo(
     () =>
       tabulate(
@@ -39,7 +40,7 @@ function Table({ series, stretch }: { series: ReadonlyMap<string, Stretches>; st
       ),
     [series, stretch],
   );
-  const time = new Intl.DateTimeFormat(language, {
+  const time = new Intl.DateTimeFormat(locale, {
     hour: "2-digit",
     minute: "2-digit",
     hourCycle: "h23",

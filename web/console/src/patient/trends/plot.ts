@@ -17,7 +17,7 @@ export interface PlotOptions {
   spec: ChartSpec;
   width: number;
   height: number;
-  language: string;
+  locale: string;
   /** Only the lowest chart says what time it is. */
   hasTimeAxis: boolean;
   /** Read when it is drawn, so that a change needs no new chart. */
@@ -46,7 +46,7 @@ export function colourOf(variable: string, within: Element): string {
 
 /** A chart in this element; `setData` and `setSize` change it, `destroy` takes it away. */
 export function plot(element: HTMLElement, options: PlotOptions, data: uPlot.AlignedData): uPlot {
-  const { spec, width, language, hasTimeAxis } = options;
+  const { spec, width, locale, hasTimeAxis } = options;
   const [ink, line, colour] = ["--ink-2", "--line", spec.colour].map((it) => colourOf(it, element)) as [
     string,
     string,
@@ -83,7 +83,7 @@ export function plot(element: HTMLElement, options: PlotOptions, data: uPlot.Ali
           font,
           grid: { stroke: line, width: 1 },
           ticks: { show: hasTimeAxis, stroke: line, width: 1 },
-          values: (_, splits, __, ___, step) => splits.map((it) => (hasTimeAxis ? timeLabel(it, step, language) : "")),
+          values: (_, splits, __, ___, step) => splits.map((it) => (hasTimeAxis ? timeLabel(it, step, locale) : "")),
           space: 70,
         },
         { size: AXIS_PX, stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, space: 28 },
@@ -180,15 +180,15 @@ function drawMarks(chart: uPlot, marks: readonly Mark[], font: string): void {
 }
 
 /** 13:05; with seconds where they matter, and with the day where that changes. */
-function timeLabel(seconds: number, step: number, language: string): string {
+function timeLabel(seconds: number, step: number, locale: string): string {
   const date = new Date(seconds * 1000);
   const day = { day: "numeric", month: "short" } as const;
   const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
-  if (step >= 86_400) return date.toLocaleDateString(language, day);
+  if (step >= 86_400) return date.toLocaleDateString(locale, day);
   if (date.getHours() === 0 && date.getMinutes() === 0 && date.getSeconds() === 0) {
-    return date.toLocaleDateString(language, day);
+    return date.toLocaleDateString(locale, day);
   }
-  return date.toLocaleTimeString(language, step < 60 ? { ...time, second: "2-digit" } : time);
+  return date.toLocaleTimeString(locale, step < 60 ? { ...time, second: "2-digit" } : time);
 }
 
 /** The same colour, to see through; computed colours are `rgb(…)`. */
