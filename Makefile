@@ -97,13 +97,16 @@ demo: install ## start a server with a ward to look at, until Ctrl-C (PORT=8000)
 		else echo "The web console is left out, because it could not be built (make web says why)."; fi
 	@exec $(BIN)/tocsin demo --port $(PORT) $(ARGS)
 
+# One more than there are cores, because tests wait for servers and browsers.
+TESTERS = $$(($$(getconf _NPROCESSORS_ONLN) + 1))
+
 # Those of the web run beside the others, because they mostly wait; what fails in one keeps none from running.
 .PHONY: test
 test: install ## run every test, of the server and of the web (ARGS= picks tests of the server)
 	@failed=0; beside=; said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
 	$(MAKE) web || failed=1; \
 	$(if $(ARGS),,[ $$failed = 1 ] || { $(NPM) test > "$$said" 2>&1 & beside=$$!; };) \
-	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS) || failed=$$?; \
+	$(BIN)/python -m pytest --numprocesses=$(TESTERS) --dist=worksteal $(ARGS) || failed=$$?; \
 	[ -z "$$beside" ] || wait $$beside || failed=1; \
 	cat "$$said"; exit $$failed
 

@@ -63,6 +63,13 @@ def ward(browser: Browser, quiet_ward: Ward) -> Iterator[Ward]:
     quiet_ward.resolve_all()
 
 
+@pytest.fixture
+def mortal_ward(browser: Browser, furnished: Path, tmp_path: Path) -> Iterator[Ward]:
+    """A ward of the test's own, to be killed and started again."""
+    with ward_on(furnished, tmp_path / "data") as ward:
+        yield ward
+
+
 @pytest.fixture(scope="module")
 def busy_ward(browser: Browser, furnished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
     """A ward whose monitors send; in bed 3 somebody gets worse."""

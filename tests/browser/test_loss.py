@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from app.commands.demo.ward import NURSE
 from tests.browser.conftest import Screens
 from tests.browser.screen import Screen
-from tests.browser.ward import Ward, ward_on
+from tests.browser.ward import Ward
 from tests.ward import host_of, monitors_of
 
 #: Writes down the id of every event that the page is sent on a stream of alerts, whatever it makes of it.
@@ -40,12 +37,6 @@ window.fetch = async (...call) => {
   return new Response(theirs, { status: answer.status, headers: answer.headers });
 };
 """
-
-
-@pytest.fixture
-def mortal_ward(browser: Browser, furnished: Path, tmp_path: Path) -> Iterator[Ward]:
-    with ward_on(furnished, tmp_path / "data") as ward:
-        yield ward
 
 
 def shown(screen: Screen) -> dict[str, str | None]:
