@@ -4,32 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
 
 from app.core.access import Scope
 from app.core.db import Database, roles_overlap
-from app.core.roles import Role, to_mask
+from app.core.roles import to_mask
 from app.modules.alerts.lifecycle import (
-    Acknowledgement,
-    AcknowledgeStatus,
-    Actor,
     Alert,
-    EscalationStep,
     Event,
     EventType,
-    Finding,
     Kind,
-    Resolution,
-    Responsibility,
-    Signal,
     State,
     Tier,
     Transition,
 )
 from app.modules.alerts.models import IS_OPEN, AlertEventRow, AlertLog, AlertRow
+from app.modules.alerts.rows import to_alert, to_values
 from app.modules.alerts.schemas import (
     EscalationTimers,
     LogBounds,
@@ -101,7 +94,7 @@ def open_of_patient(connection: sa.Connection, patient_id: str, sources: Collect
     rows = connection.execute(
         sa.select(_ALERTS).where(_ALERTS.c.patient_id == patient_id, _ALERTS.c.source.in_(sources), IS_OPEN)
     )
-    return [_to_alert(row) for row in rows]
+    return [to_alert(row) for row in rows]
 
 
 def last_ended(connection: sa.Connection, patient_id: str, source: str) -> dict[str, datetime]:
@@ -126,7 +119,7 @@ def due(connection: sa.Connection, now: datetime, *, limit: int) -> list[Alert]:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return [_to_alert(row) for row in rows]
+    return [to_alert(row) for row in rows]
 
 
 def next_due_at(connection: sa.Connection) -> datetime | None:
@@ -176,9 +169,9 @@ def record(connection: sa.Connection, transition: Transition) -> list[LogEntry]:
     first = last - len(events) + 1
     alert = transition.alert
     if events[0].type is EventType.RAISED:
-        connection.execute(_RAISE, {"id": alert.alert_id, **_to_values(alert), "first_seq": first, "last_seq": last})
+        connection.execute(_RAISE, {"id": alert.alert_id, **to_values(alert), "first_seq": first, "last_seq": last})
     else:
-        connection.execute(_CHANGE, {"alert_id": alert.alert_id, **_to_values(alert), "last_seq": last})
+        connection.execute(_CHANGE, {"alert_id": alert.alert_id, **to_values(alert), "last_seq": last})
     entries = [_to_entry(epoch, seq, event) for seq, event in enumerate(events, first)]
     connection.execute(
         _APPEND,
@@ -218,7 +211,7 @@ def history(
     if wanted.before is not None:
         query = query.where(_ALERTS.c.first_seq < wanted.before)
     rows = connection.execute(query.order_by(_ALERTS.c.first_seq.desc()).limit(limit))
-    return [(row.first_seq, _to_alert(row)) for row in rows]
+    return [(row.first_seq, to_alert(row)) for row in rows]
 
 
 def timeline(connection: sa.Connection, alert_id: str) -> list[str]:
@@ -308,7 +301,7 @@ class StoredLog:
 
 def _one(connection: sa.Connection, query: sa.Select[Any], **values: str) -> Alert | None:
     row = connection.execute(query, values).one_or_none()
-    return None if row is None else _to_alert(row)
+    return None if row is None else to_alert(row)
 
 
 def _to_entry(epoch: str, seq: int, event: Event) -> LogEntry:
@@ -342,92 +335,3 @@ def _covered_by(
             parts.append(roles_overlap(audience, to_mask(scope.roles)))
         alternatives.append(sa.and_(sa.true(), *parts))
     return sa.or_(sa.false(), *alternatives)
-
-
-def _to_values(alert: Alert) -> dict[str, Any]:
-    """The columns that hold an alert, but for its id and its numbers in the log."""
-    finding, acknowledgement, resolution = alert.finding, alert.acknowledgement, alert.resolution
-    values: dict[str, Any] = {
-        "patient_id": alert.patient_id,
-        "condition": alert.condition,
-        "vital_type": alert.vital_type,
-        "kind": alert.kind,
-        "source": alert.source,
-        "raised_at": alert.raised_at,
-        "tier": alert.tier,
-        "reasons": list(finding.reasons),
-        "vitals_window": list(finding.vitals_window),
-        "unit": finding.unit,
-        "threshold": None if finding.threshold is None else dict(finding.threshold),
-        "context": None if finding.context is None else dict(finding.context),
-        "state": alert.state,
-        "condition_present": alert.condition_present,
-        "signal": alert.signal,
-        "responsibility": alert.responsibility,
-        "recipients": alert.recipients,
-        "steps": [
-            {"afterSeconds": step.after.total_seconds(), "recipients": sorted(step.recipients)} for step in alert.steps
-        ],
-        "escalation_level": alert.escalation_level,
-        "next_escalation_at": alert.next_escalation_at,
-    }
-    ack_actor = acknowledgement.actor if acknowledgement else None
-    end_actor = resolution.actor if resolution else None
-    return values | {
-        "acknowledged_by": ack_actor.user_id if ack_actor else None,
-        "acknowledged_by_name": ack_actor.name if ack_actor else None,
-        "acknowledged_role": ack_actor.role if ack_actor else None,
-        "acknowledged_status": acknowledgement.status if acknowledgement else None,
-        "acknowledged_note": acknowledgement.note if acknowledgement else None,
-        "acknowledged_at": acknowledgement.at if acknowledgement else None,
-        "resolved_by": end_actor.user_id if end_actor else None,
-        "resolved_by_name": end_actor.name if end_actor else None,
-        "resolved_role": end_actor.role if end_actor else None,
-        "resolved_note": resolution.note if resolution else None,
-        "resolved_at": resolution.at if resolution else None,
-    }
-
-
-def _to_alert(row: sa.Row[Any]) -> Alert:
-    acknowledgement = resolution = None
-    if row.acknowledged_at is not None:
-        acknowledgement = Acknowledgement(
-            actor=Actor(row.acknowledged_by or "", row.acknowledged_by_name or "", Role(row.acknowledged_role or "")),
-            status=AcknowledgeStatus(row.acknowledged_status or ""),
-            note=row.acknowledged_note,
-            at=row.acknowledged_at,
-        )
-    if row.resolved_at is not None:
-        actor = None
-        if row.resolved_by is not None:
-            actor = Actor(row.resolved_by, row.resolved_by_name or "", Role(row.resolved_role or ""))
-        resolution = Resolution(row.resolved_at, actor, row.resolved_note)
-    return Alert(
-        alert_id=row.id,
-        patient_id=row.patient_id,
-        condition=row.condition,
-        vital_type=row.vital_type,
-        kind=Kind(row.kind),
-        source=row.source,
-        raised_at=row.raised_at,
-        finding=Finding(
-            tier=Tier(row.tier),
-            reasons=tuple(row.reasons),
-            vitals_window=tuple(row.vitals_window),
-            unit=row.unit,
-            threshold=row.threshold,
-            context=row.context,
-        ),
-        recipients=row.recipients,
-        steps=tuple(
-            EscalationStep(timedelta(seconds=step["afterSeconds"]), frozenset(map(Role, step["recipients"])))
-            for step in row.steps
-        ),
-        escalation_level=row.escalation_level,
-        next_escalation_at=row.next_escalation_at,
-        condition_present=row.condition_present,
-        signal=Signal(row.signal),
-        responsibility=Responsibility(row.responsibility),
-        acknowledgement=acknowledgement,
-        resolution=resolution,
-    )

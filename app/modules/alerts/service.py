@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -16,8 +16,8 @@ from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import InvalidField
 from app.core.metrics import Metrics
-from app.core.roles import in_order, to_mask
-from app.core.security import Principal, RoleNotHeld
+from app.core.roles import in_order
+from app.core.security import Principal
 from app.core.wire import new_id
 from app.modules.alerts import lifecycle, repository
 from app.modules.alerts.errors import AlreadyAcknowledged, BadHistoryCursor, UnknownAlert
@@ -32,10 +32,11 @@ from app.modules.alerts.lifecycle import (
     Tier,
     Transition,
 )
+from app.modules.alerts.reach import actor_of, is_visible, require_covered
 from app.modules.alerts.repository import HistoryFilter
 from app.modules.alerts.rules.active import ActiveRules
 from app.modules.alerts.schemas import AlertPayload, EscalationTimers, LogEntry, OpenAlerts
-from app.modules.care_team.service import CareTeamService, NotOnCareTeam
+from app.modules.care_team.service import CareTeamService
 
 __all__ = ["AlertService", "EventType", "Finding", "Kind", "Tier", "UnknownAlert"]
 
@@ -261,7 +262,7 @@ class AlertService:
         """
         scopes = await self._care_team.scopes(caller)
         if wanted.patient_id is not None:
-            _require_covered(scopes, wanted.patient_id)
+            require_covered(scopes, wanted.patient_id)
         if cursor is not None:
             if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
                 raise BadHistoryCursor
@@ -281,7 +282,7 @@ class AlertService:
 
         def read(connection: sa.Connection) -> tuple[Alert, list[str]]:
             alert = repository.find(connection, alert_id)
-            if alert is None or not _is_visible(alert, scopes):
+            if alert is None or not is_visible(alert, scopes):
                 raise UnknownAlert(alert_id)
             return alert, repository.timeline(connection, alert_id)
 
@@ -340,13 +341,13 @@ class AlertService:
         command: Callable[[Alert, Actor], Transition],
     ) -> Transition:
         if patient_id is not None:
-            _require_covered(scopes, patient_id)
+            require_covered(scopes, patient_id)
 
         def act(connection: sa.Connection) -> _Done:
             alert = repository.claim(connection, alert_id)
-            if alert is None or patient_id not in {None, alert.patient_id} or not _is_visible(alert, scopes):
+            if alert is None or patient_id not in {None, alert.patient_id} or not is_visible(alert, scopes):
                 raise UnknownAlert(alert_id)
-            return _write(connection, command(alert, _actor(caller, alert, scopes)))
+            return _write(connection, command(alert, actor_of(caller, alert, scopes)))
 
         done = await self._db.run_write(act)
         self._announce(done)
@@ -383,22 +384,3 @@ class _Done(NamedTuple):
 
 def _write(connection: sa.Connection, transition: Transition) -> _Done:
     return _Done(transition, repository.record(connection, transition))
-
-
-def _is_visible(alert: Alert, scopes: Iterable[Scope]) -> bool:
-    audience = to_mask(alert.recipients)
-    return any(scope.covers(alert.patient_id, audience) for scope in scopes)
-
-
-def _require_covered(scopes: Sequence[Scope], patient_id: str) -> None:
-    if not scopes:
-        raise RoleNotHeld("this needs a role that receives alerts")
-    if not any(scope.patient_ids is None or patient_id in scope.patient_ids for scope in scopes):
-        raise NotOnCareTeam
-
-
-def _actor(caller: Principal, alert: Alert, scopes: Iterable[Scope]) -> Actor:
-    """The caller in the role that they act in: the first that the alert was sent to, else as admin."""
-    covering = [scope for scope in scopes if scope.covers(alert.patient_id, to_mask(alert.recipients))]
-    addressed = [role for scope in covering for role in in_order(scope.roles & alert.recipients)]
-    return Actor(caller.user_id, caller.name, addressed[0] if addressed else covering[0].role)
