@@ -37,9 +37,10 @@ MOST_WAITING_AT_START: Final = 40 * MOST_WAITING
 CATCH_UP_SECONDS: Final = 30.0
 
 #: Signal that has waited for so long is examined in long stretches: what is new counts more then than each second's
-#: rate. An examination is of ten seconds: no beat is lost, and no more has to be taken at a time.
+#: rate. An examination is of ten seconds, of which the first and the last show no beat that peaks at their very edge:
+#: where each reaches a second back into the one before, no beat is lost.
 LATE_SECONDS: Final = 2.0
-LATE_STRETCH_SECONDS: Final = 10.0
+LATE_STRETCH_SECONDS: Final = 9.0
 
 #: Frames that are thrown away for each that comes, where too many wait: when less may wait than before, as some time
 #: after the start, all that is too much at once would hold the event loop for a third of a second.
@@ -109,7 +110,7 @@ class EcgMonitor:
 
     A patient is examined when a second of signal is complete, on the event loop, a few in a row and with
     everybody else's turn in between. A thread was measured to cost a tenth more and to spare the loop little.
-    When there is too little time, ten seconds of signal are examined as one.
+    When there is too little time, nine seconds of signal are examined as one.
 
     Args:
         late_seconds: see `LATE_SECONDS`; `catch_up_seconds` and `slice_seconds` likewise.
@@ -216,7 +217,7 @@ class EcgMonitor:
             _log.exception("ecg.examination_failed")
 
     def _examine(self, patient: _Patient, heart: Heart) -> None:
-        """Examine the next second of a patient, or the next ten where they have waited too long."""
+        """Examine the next second of a patient, or the next nine where they have waited too long."""
         now = patient.looked_at = asyncio.get_running_loop().time()
         has_caught_up = now >= self._catches_up_until
         is_late = has_caught_up and bool(patient.frames) and now - patient.frames[0][0] > self._late_seconds

@@ -244,7 +244,7 @@ async def test_after_each_slice_others_have_their_turn(slice_seconds: float, is_
 async def test_a_patient_whose_news_wait_holds_up_nobody_else(bedside: Bedside) -> None:
     bedside.notebook.gate = anyio.Event()
     async with bedside.running():
-        await bedside.send(heart_of(75, seconds=8))
+        await bedside.send(heart_of(75, seconds=8.2))
         await until(lambda: bedside.count("tocsin_ecg_beats_total") >= 9)
         await bedside.send(ecg(beats(75, until=8), 15, RATE), patient_id="P2")
         await until(lambda: ("P2", True) in [(patient, present) for patient, present, _ in bedside.notebook.asystoles])
@@ -282,18 +282,20 @@ async def test_of_what_comes_while_the_analysis_is_loaded_each_second_is_examine
     assert bedside.count("tocsin_ecg_skipped_total", what="frames") == 0
 
 
-async def test_what_has_waited_too_long_is_examined_ten_seconds_at_a_time_and_no_beat_is_lost() -> None:
+@pytest.mark.parametrize("rate", [60, 75, 77, 113])
+async def test_what_has_waited_too_long_is_examined_nine_seconds_at_a_time_and_no_beat_is_lost(rate: float) -> None:
+    """Fails for 77 and 113 where a stretch is as long as what is looked at, 10 s: nothing is seen at its edges."""
     bedside = Bedside(catch_up_seconds=0, late_seconds=0)
     async with bedside.running():
-        await bedside.send(heart_of(75, seconds=8))
+        await bedside.send(heart_of(rate, seconds=8))
         await until(lambda: bedside.notebook.rates)
-        await bedside.send(heart_of(75, seconds=60.2), since=8, at_once=True)
-        await until(lambda: bedside.notebook.rates[-1][2].timestamp() > BEGAN + 59)
+        await bedside.send(heart_of(rate, seconds=150.2), since=8, at_once=True)
+        await until(lambda: bedside.notebook.rates[-1][2].timestamp() > BEGAN + 149)
     later = [at for _, _, at in bedside.notebook.rates if at.timestamp() > BEGAN + 9]
-    assert len(later) <= 6
+    assert len(later) <= 17
     times = sorted(at.timestamp() for _, shown in bedside.notebook.beats for at in shown.times)
-    assert max(after - before for before, after in pairwise(times)) == pytest.approx(60 / 75, abs=0.05)
-    assert times[-1] > BEGAN + 58.5
+    assert max(after - before for before, after in pairwise(times)) == pytest.approx(60 / rate, abs=0.05)
+    assert times[-1] > BEGAN + 148.5
 
 
 def minutes_of_signal(minutes: int) -> Iterator[Waveform]:
