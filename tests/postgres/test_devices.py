@@ -32,8 +32,8 @@ async def furnish(server: RunningServer, devices: int) -> list[str]:
 
 async def test_two_nodes_alarm_each_silent_device_once_and_end_it_once(database_url: str, tmp_path: Path) -> None:
     async with (
-        serving(tmp_path, database_url=database_url, device_silent_seconds=1) as first,
-        serving(tmp_path, database_url=database_url, device_silent_seconds=1) as second,
+        serving(tmp_path, database_url=database_url, device_silent_seconds=2) as first,
+        serving(tmp_path, database_url=database_url, device_silent_seconds=2) as second,
     ):
         names = await furnish(first, 4)
         second.tokens = first.tokens
