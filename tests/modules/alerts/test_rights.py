@@ -59,7 +59,7 @@ async def test_a_disabled_user_and_a_lost_role_end_the_stream(ward: RunningServe
 
 @both_ways
 async def test_the_end_of_the_token_is_the_end_of_the_stream(ward: RunningServer) -> None:
-    ward.tokens["brief"] = await ward.token("nurse", timedelta(seconds=2))
+    ward.tokens["brief"] = await ward.token("nurse", timedelta(seconds=5))
     async with ward.stream("brief") as stream:
         await stream.control("stream.ready")
         assert (await stream.control("stream.closing"))["reason"] == "token_expired"
