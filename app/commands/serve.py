@@ -170,13 +170,13 @@ def serve(host: str, port: int) -> None:
         address, bound_port = listener.getsockname()[:2]
         _log.info("server.listening", url=f"http://{address}:{bound_port}", database=_where(settings))
         # uvicorn raises the signal again once it has stopped in good order. Without a handler of ours
-        # SIGTERM would then kill the process, and its exit status tell of a crash.
+        # SIGTERM would then kill the process, and its exit status tell of a crash. SIGINT is ignored where a
+        # script has started the server in the background.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         gc.collect()
-        try:
+        with suppress(KeyboardInterrupt):
             TocsinServer(app, settings, owns_process=True).run(sockets=[listener])
-        except KeyboardInterrupt:
-            _log.info("server.stopped")
+        _log.info("server.stopped")
 
 
 def migrate() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -143,9 +144,19 @@ async def test_a_signal_ends_open_streams_in_good_order_and_the_next_start_goes_
                 assert (await stream.control("stream.opened"))["recovered"] is True
         assert await anyio.to_thread.run_sync(server.end, signal.SIGINT) == 0, "Ctrl-C"
         events = [line for line in server.log().splitlines() if "server." in line]
-    assert [word in line for line, word in zip(events, ["listening", "draining", "stopped"] * 2, strict=True)] == [
-        True
-    ] * 6
+    words = [json.loads(line)["event"].removeprefix("server.") for line in events]
+    assert words == ["listening", "draining", "stopped"] * 2, server.log()
+
+
+def test_a_server_that_a_script_has_started_in_the_background_stops_in_good_order(tmp_path: Path) -> None:
+    """A shell has such a process ignore SIGINT. Fails when only the signal that ends it is heeded (checked so)."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with server_process(tmp_path) as server:
+            assert server.end(signal.SIGINT) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "server.stopped" in server.log()
 
 
 # --- what the command says of itself --------------------------------------------------------------
