@@ -37,7 +37,7 @@ def test_a_patient_whose_care_team_one_leaves_vanishes_with_their_alarms_and_com
     ward: Ward, screens: Screens, care_team: str
 ) -> None:
     screen = screens(ward).enter(NURSE).go()
-    screen.tolerate("WebSocket connection to .* 403")
+    screen.tolerate("WebSocket connection to .* 403|status of 403 .* /api/v1/vitals/latest")
     alert_id, staying = ward.raise_alert("critical", "bed-5"), ward.raise_alert("slight", "bed-1")
     expect(screen.page.get_by_test_id("tile")).to_have_count(len(BEDS))
     expect(screen.alarm(alert_id)).to_be_visible()

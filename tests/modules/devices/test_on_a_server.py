@@ -190,7 +190,10 @@ async def test_frames_tell_of_their_devices_clock_when_they_are_taken_and_when_t
         assert clocks[device].state is ClockState.RIGHT
         ahead = {"type": "spo2", "value": 97, "timestamp": to_rfc3339(now + timedelta(hours=1))}
         await socket.send(json.dumps(ahead))
-        assert json.loads(await socket.recv())["code"] == "timestamp_in_future"
+        # A busy server may have asked for fewer frames first.
+        while (answer := json.loads(await socket.recv()))["event"] == "slow_down":
+            pass
+        assert answer["code"] == "timestamp_in_future"
         ((_, behind_seconds),) = clocks[device]._suspicious
         assert behind_seconds == pytest.approx(-3600, abs=20)
 
