@@ -13,7 +13,7 @@ import anyio.lowlevel
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
-from app.core.direct import DirectReceiver, DirectSocket, borrow, receive_directly
+from app.core.direct import DirectSocket, borrow, receive_directly
 from app.core.errors import POLICY_VIOLATION, ServiceUnavailable
 from app.core.sinks import ASGISink
 from app.modules.vitals.decoding import decode_json, decode_msgpack, decode_waveform, glance
@@ -26,6 +26,7 @@ from app.modules.vitals.observers import Arrival
 from app.modules.vitals.refusals import Refusals
 from app.modules.vitals.rights import TRY_AGAIN_LATER, SocketRight
 from app.modules.vitals.service import VitalsService
+from app.modules.vitals.throttle import Throttle
 
 #: A device that gets nothing right any more is sent away.
 MOST_ERRORS_IN_A_ROW = 10
@@ -41,9 +42,6 @@ TYPE_KEY = b"\xa4type"
 #: Of what a device has sent the kernel keeps about so much unread: some seconds of the busiest device. With its own
 #: limits, which are megabytes, everything of a device that is too fast would come half a minute late, pings too.
 MOST_UNREAD_BYTES = 131_072
-
-#: A device that is too fast is told so once in this time.
-SLOW_DOWN_SECONDS = 5.0
 
 #: RFC 6455, 7.4.1: the device has done what it came for.
 NORMAL_CLOSURE = 1000
@@ -71,18 +69,14 @@ class DeviceSocket:
         #: Up to which message the device's own numbers have been noted.
         self._noted = 0
         self._sink: DirectSocket | ASGISink = borrow(websocket.scope) or ASGISink(self._deliver)
-        self._receiver: DirectReceiver | None = None
+        self._throttle = Throttle(self._inbox, ask=self._ask_to_slow_down, drop_oldest=self._drop_oldest)
         self._seconds = vitals.clock.seconds
         self._frames = self._accepted = self._errors = 0
         self._refusals = Refusals()
-        self._is_due = self._is_held = self._is_awaited = self._has_left = False
+        self._is_due = self._is_awaited = self._has_left = False
         self._close_code = 0
-        self._slow_down_at = -inf
-        #: How often it was asked to slow down since it last kept to what we can take.
-        self._times_asked = 0
         self._ending: tuple[str, int] | None = None
-        self._arrived, self._room, self._took_waveforms = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._room.set()
+        self._arrived, self._took_waveforms = asyncio.Event(), asyncio.Event()
 
     async def run(self) -> None:
         """Take frames until the device leaves or the right is over."""
@@ -93,7 +87,9 @@ class DeviceSocket:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._answer)
-                self._receiver = receive_directly(self._websocket.scope, self._put, most_unread_bytes=MOST_UNREAD_BYTES)
+                self._throttle.receiver = receive_directly(
+                    self._websocket.scope, self._put, most_unread_bytes=MOST_UNREAD_BYTES
+                )
                 tasks.start_soon(self._listen)
                 await self._work()
                 if self._ending is None:
@@ -102,8 +98,8 @@ class DeviceSocket:
             waiting = len(self._inbox)
             self._inbox.clear()
             self._sink.owner = None
-            if self._receiver is not None:
-                self._receiver.resume()
+            if self._throttle.receiver is not None:
+                self._throttle.receiver.resume()
             signed_off = self._close_code == NORMAL_CLOSURE
             self._leave(signed_off=signed_off)
             reason = self._right.reason or ("signed_off" if signed_off else "disconnected")
@@ -129,8 +125,8 @@ class DeviceSocket:
     async def _listen(self) -> None:
         """Return when the device has left."""
         while True:
-            if self._receiver is None:
-                await self._room.wait()
+            if self._throttle.receiver is None:
+                await self._throttle.room.wait()
             event = await self._websocket.receive()
             if event["type"] == "websocket.disconnect":
                 self._close_code = event.get("code") or 0
@@ -160,7 +156,7 @@ class DeviceSocket:
         if len(self._waveforms) > FEW:
             if len(self._waveforms) == FEW + 1:
                 self._intake.add(self)
-            self._press(now)
+            self._throttle.press(now)
 
     def _put_by_kind(self, arrived: Arrived) -> bool:
         """Have a look at a message and put it where it belongs; answers whether it is a waveform."""
@@ -175,7 +171,7 @@ class DeviceSocket:
         else:
             self._arrived.set()
         if not self._inbox.are_few:
-            self._press(arrived.at)
+            self._throttle.press(arrived.at)
         return is_waveform
 
     def _note(self, arrived: Arrived, seq: int | None) -> None:
@@ -198,39 +194,16 @@ class DeviceSocket:
                 self._inbox.put_among_others(arrived)
                 self._arrived.set()
 
-    def _press(self, now: float) -> None:
-        """Ask a device that is too fast to slow down, and see to it that no more waits than may.
+    def _ask_to_slow_down(self) -> None:
+        self._vitals.count_slow_down()
+        self._send(encode_slow_down(len(self._inbox)))
 
-        A device that has been asked once is held back by TCP, and nothing is lost. One that has to be asked again
-        goes on all the same: then its oldest waveforms give way to what comes behind them, numerics among it.
-        """
-        inbox = self._inbox
-        if abs(now - self._slow_down_at) >= SLOW_DOWN_SECONDS and inbox.is_behind(now):
-            self._slow_down_at = now
-            self._times_asked += 1
-            self._vitals.count_slow_down()
-            self._send(encode_slow_down(len(inbox)))
-        if inbox.is_full and self._times_asked > 1:
-            self._look_at_waiting()
-            self._vitals.count_dropped(inbox.drop_oldest())
-        if inbox.is_full:
-            self._hold()
-
-    def _hold(self) -> None:
-        if not self._is_held:
-            self._is_held = True
-            self._room.clear()
-            if self._receiver is not None:
-                self._receiver.pause()
+    def _drop_oldest(self) -> None:
+        self._look_at_waiting()
+        self._vitals.count_dropped(self._inbox.drop_oldest())
 
     def _read_on(self) -> None:
-        if self._inbox.are_few:
-            self._times_asked = 0
-        if self._is_held and self._inbox.has_room and not self._sink.is_paused:
-            self._is_held = False
-            self._room.set()
-            if self._receiver is not None:
-                self._receiver.resume()
+        self._throttle.ease(may_read=not self._sink.is_paused)
 
     # What is worked off.
 
@@ -239,13 +212,13 @@ class DeviceSocket:
         if self._waveforms and not self._is_at_end:
             now = self._seconds()
             if now - self._waveforms[0].at > OLD_SECONDS:
-                self._press(now)
+                self._throttle.press(now)
                 self._drop_stale(now)
             self._relay(self._inbox.next_waveforms(limit), now)
         self._is_due = bool(self._waveforms) and not self._is_at_end
         if self._is_awaited:
             self._took_waveforms.set()
-        if self._is_held or self._times_asked:
+        if self._throttle.is_held or self._throttle.times_asked:
             self._read_on()
         return self._is_due
 
@@ -394,7 +367,7 @@ class DeviceSocket:
 
     def pause(self) -> None:
         """The device does not take its answers: it gets no further than what it has sent."""
-        self._hold()
+        self._throttle.hold()
 
     def resume(self) -> None:
         """The device takes its answers again."""

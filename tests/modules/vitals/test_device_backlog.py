@@ -16,10 +16,11 @@ from starlette.websockets import WebSocket
 
 from app.core.roles import Role
 from app.core.security import Principal
-from app.modules.vitals.device_socket import BEGINNING_BYTES, SLOW_DOWN_SECONDS, DeviceSocket
+from app.modules.vitals.device_socket import BEGINNING_BYTES, DeviceSocket
 from app.modules.vitals.inbox import MOST_OTHERS, MOST_WAVEFORMS, STALE_SECONDS, Arrived
 from app.modules.vitals.intake import Intake, Source
 from app.modules.vitals.rights import SocketRights
+from app.modules.vitals.throttle import SLOW_DOWN_SECONDS
 from tests.modules.vitals.bedside import Bed, counted, packed
 from tests.modules.vitals.station import PATIENT, Station
 from tests.servers import until
@@ -197,15 +198,15 @@ async def test_a_device_that_goes_on_though_it_was_asked_to_slow_down_loses_its_
     async with socket_of(station, lambda: {"type": "websocket.disconnect", "code": 1000}, HeldUp()) as device:
         burst(device, 600)
         inbox = device._inbox
-        assert (device._is_held, inbox.dropped, len(inbox)) == (True, 0, 600)
+        assert (device._throttle.is_held, inbox.dropped, len(inbox)) == (True, 0, 600)
         station.ward.clock.advance(timedelta(seconds=SLOW_DOWN_SECONDS / 2))
         burst(device, 1)
         assert inbox.dropped == 0
         station.ward.clock.advance(timedelta(seconds=SLOW_DOWN_SECONDS / 2))
         device.take_waveforms(1)
-        assert not device._is_held
+        assert not device._throttle.is_held
         burst(device, 999)
-        assert not device._is_held
+        assert not device._throttle.is_held
         assert len(inbox.waveforms) <= MOST_WAVEFORMS
         assert inbox.waveforms[-1].number == sent
         assert len(inbox.others) == readings
@@ -267,10 +268,10 @@ async def test_a_device_that_has_caught_up_is_held_back_again_before_anything_is
         for burst in range(3):
             for number in range(MOST_WAVEFORMS + 1):
                 device._put(counted(bed, [1], seconds=number / 20 + 20 * burst))
-            was_held = device._is_held
+            was_held = device._throttle.is_held
             while device.take_waveforms(16):
                 pass
-            assert (was_held, device._is_held) == (True, False)
+            assert (was_held, device._throttle.is_held) == (True, False)
             station.ward.clock.advance(timedelta(seconds=SLOW_DOWN_SECONDS))
     assert station.count("tocsin_vitals_slow_downs_total") == 3
     assert station.count("tocsin_vitals_frames_dropped_total") == 0
