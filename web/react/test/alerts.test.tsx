@@ -18,7 +18,7 @@ import {
   useConnectionState,
   useServerClock,
 } from "../src/index.ts";
-import { show } from "./page.ts";
+import { show, showUnder } from "./page.tsx";
 
 let server: HostileServer;
 
@@ -53,11 +53,7 @@ describe("the open alerts", () => {
   test("are shown, and follow the stream", async () => {
     const { say } = serve(START);
     const stream = options();
-    const page = await show(
-      <TocsinProvider stream={stream}>
-        <List />
-      </TocsinProvider>,
-    );
+    const page = await showUnder(stream, <List />);
     await page.until(() => page.text() === "live: a active, b active");
     say(told(alert("a", { state: "resolved" }), 5) + told(alert("b", { state: "acknowledged" }), 6));
     await page.until(() => page.text() === "live: b acknowledged");
@@ -89,11 +85,7 @@ describe("the open alerts", () => {
       seen.push(it?.state);
       return <p>{it?.state ?? "none"}</p>;
     }
-    const page = await show(
-      <TocsinProvider stream={stream}>
-        <One />
-      </TocsinProvider>,
-    );
+    const page = await showUnder(stream, <One />);
     await page.until(() => page.text() === "active");
     say(told(alert("b", { state: "acknowledged" }), 5));
     say(told(alert("a", { state: "resolved" }), 6));
@@ -137,11 +129,12 @@ describe("acknowledging", () => {
   async function ward(...others: Deed[]) {
     const { say } = serve(START, ...others);
     const stream = options();
-    const page = await show(
-      <TocsinProvider stream={stream}>
+    const page = await showUnder(
+      stream,
+      <>
         <List />
         <Hold />
-      </TocsinProvider>,
+      </>,
     );
     await page.until(() => page.text().startsWith("live: a active"));
     return { page, say, a: alerts.get("a") as Alert };
@@ -226,11 +219,12 @@ test("other calls go over the same connection, and the clock is the server's", a
     now = useServerClock();
     return null;
   }
-  const page = await show(
-    <TocsinProvider stream={stream}>
+  const page = await showUnder(
+    stream,
+    <>
       <Ask />
       <List />
-    </TocsinProvider>,
+    </>,
   );
   await page.until(() => page.text().startsWith("live"));
   expect(Math.abs(now() - Date.now())).toBeLessThan(1500);

@@ -2,6 +2,7 @@
 import { Window } from "happy-dom";
 import { act, type ReactNode } from "react";
 import { onTestFinished } from "vitest";
+import { type AlertStreamOptions, TocsinProvider } from "../src/index.ts";
 
 const window = new Window({ url: "http://console.example.org/" });
 Object.assign(globalThis, { window, document: window.document, IS_REACT_ACT_ENVIRONMENT: true });
@@ -13,6 +14,11 @@ export interface Page {
   /** Wait until something is true of the page or of the world. */
   until(condition: () => unknown): Promise<void>;
   leave(): Promise<void>;
+}
+
+/** Show something under a provider of this stream until the test is over. */
+export function showUnder(stream: AlertStreamOptions, what: ReactNode): Promise<Page> {
+  return show(<TocsinProvider stream={stream}>{what}</TocsinProvider>);
 }
 
 /** Show something until the test is over. */

@@ -1,8 +1,8 @@
 import { type ReactNode, useState } from "react";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { missing, TocsinServer } from "../../client/test/tocsin-server.ts";
-import { type AlertStreamOptions, TocsinProvider, useVitals, type VitalsFrame } from "../src/index.ts";
-import { show } from "./page.ts";
+import { type AlertStreamOptions, useVitals, type VitalsFrame } from "../src/index.ts";
+import { showUnder } from "./page.tsx";
 
 describe.skipIf(missing)(`vital signs of the server ${missing}`, () => {
   let server: TocsinServer;
@@ -47,11 +47,12 @@ describe.skipIf(missing)(`vital signs of the server ${missing}`, () => {
       return <p>{`${vitals.state.phase} ${shown.join(", ")};`}</p>;
     }
     const stream: AlertStreamOptions = { baseUrl: server.baseUrl, auth: () => server.token("nurse"), caregiver: true };
-    const page = await show(
-      <TocsinProvider stream={stream}>
+    const page = await showUnder(
+      stream,
+      <>
         <Look />
         <Look />
-      </TocsinProvider>,
+      </>,
     );
     await page.until(() => page.text().startsWith("live"));
     const off = onFrame?.((frame) => frames.push(frame));
@@ -80,11 +81,7 @@ describe.skipIf(missing)(`vital signs of the server ${missing}`, () => {
       return isLooking ? <Look /> : "away";
     }
     const stream: AlertStreamOptions = { baseUrl: server.baseUrl, auth: () => server.token("doctor"), caregiver: true };
-    const page = await show(
-      <TocsinProvider stream={stream}>
-        <Door />
-      </TocsinProvider>,
-    );
+    const page = await showUnder(stream, <Door />);
     await page.until(() => page.text() === "stopped");
     await server.call("PUT", `/api/v1/patients/bed-1/care-team/${doctor}`);
     look(false);
