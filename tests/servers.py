@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -49,6 +49,15 @@ async def until(condition: Callable[[], object], *, within_seconds: float = PATI
     with anyio.fail_after(within_seconds):
         while not condition():
             await anyio.sleep(0.005)
+
+
+async def until_answered(
+    condition: Callable[[], Awaitable[object]], *, within_seconds: float = PATIENCE_SECONDS
+) -> None:
+    """The same for something that has to be asked for."""
+    with anyio.fail_after(PATIENCE_SECONDS):
+        while not await condition():
+            await anyio.sleep(0.02)
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from app.commands.demo.ward import NURSE
@@ -51,12 +52,18 @@ def open_now(ward: Ward) -> dict[str, Any]:
     return {alert["alertId"]: alert["state"] for alert in ward.open_alerts()}
 
 
+@pytest.fixture
+def screen(mortal_ward: Ward, screens: Screens) -> Screen:
+    """A screen whose requests may fail."""
+    screen = screens(mortal_ward)
+    screen.tolerate("Failed to load resource|WebSocket connection to")
+    return screen
+
+
 def test_a_dead_server_is_an_alarm_of_its_own_and_its_return_brings_all_that_was_missed_once(
-    mortal_ward: Ward, screens: Screens
+    mortal_ward: Ward, screen: Screen
 ) -> None:
     ward = mortal_ward
-    screen = screens(ward)
-    screen.tolerate("Failed to load resource|WebSocket connection to")
     screen.context.add_init_script(_COUNT_EVENTS)
     with monitors_of(host_of(ward.server)):
         before = ward.raise_alert("moderate", "bed-1")
@@ -100,11 +107,9 @@ def test_a_dead_server_is_an_alarm_of_its_own_and_its_return_brings_all_that_was
 
 
 def test_an_acknowledgement_that_cannot_be_sent_is_said_to_be_none_and_keeps_its_note(
-    mortal_ward: Ward, screens: Screens
+    mortal_ward: Ward, screen: Screen
 ) -> None:
     ward = mortal_ward
-    screen = screens(ward)
-    screen.tolerate("Failed to load resource|WebSocket connection to")
     alert_id = ward.raise_alert("moderate")
     page = screen.enter(NURSE).go().page
     expect(screen.alarm(alert_id)).to_be_visible()
@@ -123,9 +128,7 @@ def test_an_acknowledgement_that_cannot_be_sent_is_said_to_be_none_and_keeps_its
     assert ward.alert(alert_id)["note"] == "On my way"
 
 
-def test_a_screen_without_network_says_that_it_is_the_screen(mortal_ward: Ward, screens: Screens) -> None:
-    screen = screens(mortal_ward)
-    screen.tolerate("Failed to load resource|WebSocket connection to")
+def test_a_screen_without_network_says_that_it_is_the_screen(mortal_ward: Ward, screen: Screen) -> None:
     page = screen.enter(NURSE).go().page
     screen.context.set_offline(True)
     expect(page.get_by_role("alert").filter(has_text="This device is offline")).to_be_visible()

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from app.commands.demo.devices import run_device
 from app.commands.demo.simulator import PATIENTS
 from app.commands.demo.ward import BEDS, NURSE, PASSWORD, furnish
-from tests.servers import server_process, until
+from tests.servers import server_process, until, until_answered
 from tests.ward import host_of, monitors_of
 
 pytestmark = pytest.mark.anyio
@@ -161,18 +162,13 @@ async def test_the_ward_survives_the_death_of_a_server_that_somebody_else_starts
                         return False
                 return True
 
-            async def all_send(moment: datetime) -> None:
-                async with asyncio.timeout(20):
-                    while not await sending_since(moment):
-                        await asyncio.sleep(0.05)
-
             with monitors_of(host) as notices:
-                await all_send(datetime.now(UTC))
+                await until_answered(partial(sending_since, datetime.now(UTC)))
                 server.kill()
                 await until(lambda: len(notices) == len(BEDS))
                 await asyncio.to_thread(server.start)
                 back_at = datetime.now(UTC)
-                await all_send(back_at)
+                await until_answered(partial(sending_since, back_at))
                 assert datetime.now(UTC) - back_at < timedelta(seconds=6)
                 unit = (await http.get("/api/v1/patients/bed-5")).json()["unit"]
                 assert unit == "icu"

@@ -8,6 +8,7 @@ and a cookie jar, is played by `BROWSER`.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ import pytest
 from app.core.roles import Role
 from tests.docs.clients import BROWSER, Client, Wire
 from tests.docs.pages import DOCS, blocks
-from tests.servers import PATIENCE_SECONDS, RunningServer, serving, until
+from tests.servers import PATIENCE_SECONDS, ROOT, RunningServer, serving, until
 
 pytestmark = pytest.mark.anyio
 
@@ -42,9 +43,10 @@ def write_snippets(folder: Path) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    found = shutil.which("node")
+    """The one that builds the web: `make web` puts its own into .venv where the machine has none that is new enough."""
+    found = shutil.which("node", path=os.pathsep.join((str(ROOT / ".venv" / "node"), os.environ["PATH"])))
     if found is None:
-        pytest.skip("node is not installed: the JavaScript of the guide is not run")
+        pytest.skip("there is no Node to run the JavaScript of the guide: make web")
     return found
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from app.modules.devices.service import DeviceService
 from app.modules.users.schemas import UserChanges
 from app.modules.users.service import UserService
 from tests.modules.vitals.bedside import MOBILE
-from tests.servers import PATIENCE_SECONDS, RunningServer, server_process, serving, until
+from tests.servers import RunningServer, server_process, serving, until, until_answered
 
 pytestmark = pytest.mark.anyio
 
@@ -258,10 +258,3 @@ def expected_count(data_dir: Path) -> int:
     with closing(sqlite3.connect(data_dir / "tocsin.db")) as connection:
         (count,) = connection.execute("SELECT count(*) FROM device_presence WHERE is_expected").fetchone()
     return int(count)
-
-
-async def until_answered(condition: Callable[[], Awaitable[object]]) -> None:
-    """Wait until something that has to be asked for is true."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await condition():
-            await asyncio.sleep(0.02)
