@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from app.core.db import Database
 from app.core.metrics import Metrics
 from app.core.roles import Role
 from app.core.security import Principal
+from app.modules.vitals import viewer as viewer_module
 from app.modules.vitals.device_socket import MOST_ERRORS_IN_A_ROW
 from app.modules.vitals.frames import Waveform
 from app.modules.vitals.manager import QUEUE_FRAMES, VitalsViewers
@@ -268,7 +270,11 @@ async def test_many_viewers_see_the_same_frames_in_order(tmp_path: Path, bed: Be
 
 
 @pytest.mark.parametrize("direct", [True, False])
-async def test_no_frame_that_waits_goes_out_after_the_right_has_ended(tmp_path: Path, bed: Bed, direct: bool) -> None:
+async def test_no_frame_that_waits_goes_out_after_the_right_has_ended(
+    tmp_path: Path, bed: Bed, direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a busy machine frames would be skipped for being late, and fewer of them wait than are counted on below.
+    monkeypatch.setattr(viewer_module, "LATE_SECONDS", math.inf)
     async with (
         serving_ward(tmp_path, direct=direct) as server,
         socket(server, MOBILE, "device", patient_id="P1") as device,
