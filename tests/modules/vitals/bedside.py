@@ -58,10 +58,13 @@ class Socket:
         for frame in frames:
             await self.connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
 
-    async def next(self) -> dict[str, Any]:
+    async def next(self, *, passing_over: str | None = "slow_down") -> dict[str, Any]:
+        """The next message, but for requests to slow down: any device gets one where this machine stood still."""
         with anyio.fail_after(PATIENCE_SECONDS):
-            received: dict[str, Any] = json.loads(await self.connection.recv())
-        return received
+            while True:
+                received: dict[str, Any] = json.loads(await self.connection.recv())
+                if passing_over is None or received.get("event") != passing_over:
+                    return received
 
     async def flush(self, flush_id: str | int = 1) -> dict[str, Any]:
         await self.send({"event": "flush", "id": flush_id})
