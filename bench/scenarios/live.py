@@ -128,7 +128,7 @@ class Crossings:
 
 def run(options: argparse.Namespace) -> Result:
     result = Result(NAME, vars(options))
-    raise_file_limit(options.most + options.viewers + 200)
+    raise_file_limit((options.patients or options.most) + options.viewers + 200)
     rounds: list[Round] = []
     try:
         patients = options.patients or min(options.most, _half_load())
