@@ -42,12 +42,14 @@ def wait_for_another_look(symbol: Locator) -> None:
         assert time.monotonic() < until, "it looks the same all the time"
 
 
-def looks_of(symbol: Locator, *, over_seconds: float) -> set[bytes]:
-    """The different pictures that one sees there."""
-    until, seen = time.monotonic() + over_seconds, {symbol.screenshot()}
-    while time.monotonic() < until:
-        seen.add(symbol.screenshot())
-    return seen
+def wait_for_one_look(symbol: Locator, *, for_seconds: float) -> None:
+    """Return when nothing has changed there for so long, and fail when that does not happen."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    look, since = symbol.screenshot(), time.monotonic()
+    while time.monotonic() < since + for_seconds:
+        assert time.monotonic() < until, "it goes on changing"
+        if (now := symbol.screenshot()) != look:
+            look, since = now, time.monotonic()
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ def test_an_alarm_flashes_at_the_rate_of_its_priority_until_somebody_takes_it_on
     expect(screen.alarm(alert_id)).to_have_attribute("data-state", "acknowledged")
     screen.page.mouse.move(0, 0)
     assert rates_hz(band) == []
-    assert len(looks_of(band.locator(".alarm-symbol"), over_seconds=1 / slowest_hz)) == 1
+    wait_for_one_look(band.locator(".alarm-symbol"), for_seconds=1 / slowest_hz)
 
 
 def test_a_low_priority_alarm_is_steady(ward: Ward, screens: Screens) -> None:
