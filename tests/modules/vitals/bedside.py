@@ -58,12 +58,12 @@ class Socket:
         for frame in frames:
             await self.connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
 
-    async def next(self, *, passing_over: str | None = "slow_down") -> dict[str, Any]:
-        """The next message, but for requests to slow down: any device gets one where this machine stood still."""
+    async def next(self, *, may_ask_to_slow_down: bool = False) -> dict[str, Any]:
+        """The next message; requests to slow down, which come where this machine stood still, only when meant."""
         with anyio.fail_after(PATIENCE_SECONDS):
             while True:
                 received: dict[str, Any] = json.loads(await self.connection.recv())
-                if passing_over is None or received.get("event") != passing_over:
+                if may_ask_to_slow_down or received.get("event") != "slow_down":
                     return received
 
     async def flush(self, flush_id: str | int = 1) -> dict[str, Any]:

@@ -187,7 +187,7 @@ async def test_a_device_that_is_ahead_is_asked_to_slow_down_and_loses_no_reading
     ):
         async with busy_with(either, "P1"):
             tasks.start_soon(device.send, *readings)
-            answer = await device.next(passing_over=None)
+            answer = await device.next(may_ask_to_slow_down=True)
             assert (answer["event"], answer["waiting"] > MANY) == ("slow_down", True)
             assert count(either, "slow_downs") == 1
             await other.send(counted(bed, [1]))
