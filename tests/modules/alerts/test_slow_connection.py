@@ -29,13 +29,10 @@ READERS = 2
 
 @dataclass
 class Raised:
-    """What was raised so far, in the order of the log."""
+    """What was raised so far, in the order of the log, and how many that will be, since readers may be ahead of it."""
 
     alerts: list[dict[str, Any]] = field(default_factory=list)
-    is_complete: bool = False
-
-    def has(self, count: int) -> bool:
-        return self.is_complete and count == len(self.alerts)
+    total: int = 0
 
 
 async def raise_until(http: httpx.AsyncClient, raised: Raised, enough: Callable[[], Awaitable[bool]]) -> None:
@@ -63,7 +60,7 @@ async def is_somebody_behind(http: httpx.AsyncClient) -> bool:
 async def read_event_stream(connection: RawConnection, raised: Raised) -> None:
     """Read chunk by chunk, each of which holds whole messages, to the last alert."""
     count = 0
-    while not raised.has(count):
+    while count < raised.total:
         chunk = await connection.chunk()
         assert chunk.endswith(b"\n\n")
         for message in chunk.decode().removesuffix("\n\n").split("\n\n"):
@@ -72,14 +69,14 @@ async def read_event_stream(connection: RawConnection, raised: Raised) -> None:
                 count += 1
                 assert int(fields["id"].rpartition("-")[2]) == count
                 assert json.loads(fields["data"])["context"]["number"] == count - 1
-                if raised.is_complete:
+                if count <= len(raised.alerts):
                     assert json.loads(fields["data"])["context"] == raised.alerts[count - 1]["context"]
 
 
 async def read_socket(alerts: Any, raised: Raised) -> None:
     """The same over the legacy WebSocket, whose client takes no frame that is not whole."""
     count = 0
-    while not raised.has(count):
+    while count < raised.total:
         document = json.loads(await alerts.recv())
         assert document["context"]["number"] == count
         count += 1
@@ -101,17 +98,16 @@ async def _everything_arrives_whole(url: str, token: str) -> None:
         stream.request("GET", f"{STREAM}?role=admin", **authorization)
         assert (await stream.head())[0] == 200
         await raise_until(http, raised, lambda: is_somebody_behind(http))
+        raised.total = len(raised.alerts) + 20
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(read_event_stream(stream, raised))
             tasks.create_task(read_socket(alerts, raised))
-            # And while they read, so that what is new meets what is being caught up with.
-            more = len(raised.alerts) + 20
 
+            # And while they read, so that what is new meets what is being caught up with.
             async def is_enough() -> bool:
-                return len(raised.alerts) >= more
+                return len(raised.alerts) == raised.total
 
             await raise_until(http, raised, is_enough)
-            raised.is_complete = True
 
 
 @pytest.mark.parametrize("direct", [True, False], ids=["direct", "asgi"])
